@@ -1,0 +1,5 @@
+"""Placeholder until the command tree lands."""
+
+
+def main() -> None:
+    raise SystemExit(1)

@@ -1,0 +1,73 @@
+"""Packaging. Tool settings live in pyproject.toml; data files travel with the wheel as package data."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+?)"', (ROOT / "sdsk8s/__init__.py").read_text()).group(1)
+
+# Top-level folders that a user reads and edits in a checkout, and that an installed package needs as well.
+DATA_FOLDERS = ("manifests", "dockerfiles")
+
+
+class BuildWithData(build_py):
+    """Copies the data folders into `sdsk8s/data/`, where `sdsk8s.data` looks when there is no checkout."""
+
+    def run(self) -> None:
+        super().run()
+        for name in DATA_FOLDERS:
+            target = Path(self.build_lib) / "sdsk8s" / "data" / name
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(ROOT / name, target)
+
+
+setup(
+    name="sdsk8s",
+    version=VERSION,
+    description="The sds verbs of a science data system's operators, on Kubernetes",
+    long_description=(ROOT / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["sdsk8s", "sdsk8s.*", "legacy_shim", "legacy_shim.*"]),
+    package_data={"sdsk8s.lab": ["tools/*", "files/*", "files/**/*"]},
+    cmdclass={"build_py": BuildWithData},
+    # Each range is the one that the tests ran with; why each is here: docs/architecture.md.
+    install_requires=[
+        "click>=8.1.7,<9",
+        "pyyaml>=6.0.1,<7",
+        "jinja2>=3.1.4,<4",
+        "rich>=13.7,<16",
+        "kubernetes>=36.0.3,<38",
+        "docker>=7.1,<8",
+        "fabric>=3.2.2,<4",
+        "supervisor>=4.2.5,<5",
+        "cryptography>=42",
+        "urllib3>=2,<3",
+    ],
+    extras_require={
+        "dev": [
+            "pytest>=8,<10",
+            "pytest-timeout>=2.3,<3",
+            "ruff>=0.8,<1",
+            "mypy>=1.13,<3",
+            "import-linter>=2.1,<3",
+            "types-PyYAML",
+            "types-docker",
+            "requests>=2.32,<3",
+            "build>=1.2,<2",
+        ],
+    },
+    entry_points={
+        "console_scripts": [
+            "sdsk8s = sdsk8s.cli.main:main",
+            "sds = legacy_shim.main:main",
+        ],
+    },
+)
