@@ -1,0 +1,30 @@
+"""The question before a verb changes something, as the legacy tool put it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from sdsk8s.errors import RefusedError
+
+GERUND = {"start": "Starting", "stop": "Stopping", "reset": "Resetting", "update": "Updating"}
+
+
+def confirm(verb: str, target: str, *, force_flag: str) -> bool:
+    """True for y, Y, yes, YES. RefusedError when nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            f"{verb} needs an answer, and there is no terminal to ask",
+            next=f"the same command with {force_flag}, which answers yes",
+        )
+    plural = "s" if target == "all" else ""
+    while True:
+        answer = click.prompt(
+            f"{GERUND.get(verb, verb)} component{plural}: {target}. Continue [y/n]", err=True, show_default=False
+        )
+        if answer.strip().lower() in ("y", "yes"):
+            return True
+        if answer.strip().lower() in ("n", "no"):
+            return False
+        click.echo("please answer y or n", err=True)

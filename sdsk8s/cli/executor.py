@@ -1,0 +1,91 @@
+"""Does the steps of a Plan: each Step type is one call of a back end."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sdsk8s.errors import StepError
+from sdsk8s.planner.steps import Apply, Build, Delete, Exec, Scale, Step, WaitGone, WaitJob, WaitReady
+from sdsk8s.render.images import pin_digests
+from sdsk8s.runner.run import Say
+
+if TYPE_CHECKING:
+    from sdsk8s.backends.kubernetes import Cluster
+    from sdsk8s.cli.images import Images
+
+
+class ClusterExecutor:
+    """digests: {reference: digest} known before the run; Build steps add theirs."""
+
+    def __init__(self, cluster: Cluster, images: Images, digests: dict[str, str], logs: Path, timeout: float) -> None:
+        self._cluster = cluster
+        self._images = images
+        self._digests = digests
+        self._logs = logs
+        self._timeout = timeout
+        self._lock = threading.Lock()
+
+    def execute(self, step: Step, say: Say) -> str:
+        method: Any = getattr(self, f"_{type(step).__name__.lower()}")
+        return str(method(step, say) or "")
+
+    def _build(self, step: Build, say: Say) -> str:
+        built = self._images.build(step.image, step.ref, say, self._logs)
+        with self._lock:
+            self._digests[step.ref] = built.digest
+        return built.fact
+
+    def _apply(self, step: Apply, say: Say) -> None:
+        with self._lock:
+            known = dict(self._digests)
+        self._cluster.apply(pin_digests(step.obj, known), force=True)
+
+    def _scale(self, step: Scale, say: Say) -> None:
+        from sdsk8s.model.names import REPLICAS
+
+        notes = {} if step.record is None else {REPLICAS: str(step.record)}
+        self._cluster.scale(step.kind, step.name, step.replicas, notes)
+
+    def _delete(self, step: Delete, say: Say) -> None:
+        self._cluster.delete(step.kind, step.name)
+
+    def _waitready(self, step: WaitReady, say: Say) -> None:
+        from sdsk8s.backends.kubernetes import RolloutReady, wait
+
+        wait(self._cluster, [RolloutReady(step.kind, step.name)], self._timeout, say)
+
+    def _waitgone(self, step: WaitGone, say: Say) -> None:
+        from sdsk8s.backends.kubernetes import Gone, wait
+
+        wait(self._cluster, [Gone(step.selector)], self._timeout, say)
+
+    def _waitjob(self, step: WaitJob, say: Say) -> None:
+        from sdsk8s.backends.kubernetes import JobDone, wait
+
+        wait(self._cluster, [JobDone(step.name)], self._timeout, say)
+
+    def _exec(self, step: Exec, say: Say) -> str:
+        from sdsk8s.backends.kubernetes import exec_
+
+        pod = self._ready_pod(step)
+        result = exec_(self._cluster, pod, step.container, list(step.command), timeout=self._timeout)
+        if result.code != 0:
+            raise StepError(
+                f"{step.reason}: the command ended with {result.code}",
+                target=f"pod {pod}, container {step.container}",
+                words=(result.stderr or result.stdout).decode(errors="replace")[-1500:],
+            )
+        text = result.stdout.decode(errors="replace").strip()
+        return text.splitlines()[-1][:120] if text else ""
+
+    def _ready_pod(self, step: Exec) -> str:
+        for pod in self._cluster.list("Pod", step.selector):
+            ready = any(
+                c.get("type") == "Ready" and c.get("status") == "True"
+                for c in pod.get("status", {}).get("conditions", ())
+            )
+            if ready and not pod["metadata"].get("deletionTimestamp"):
+                return str(pod["metadata"]["name"])
+        raise StepError(f"{step.reason}: no ready pod", target=step.selector, next="sdsk8s status")

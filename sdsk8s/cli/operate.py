@@ -1,0 +1,160 @@
+"""start, stop, reset and update: plan, show, ask, lock, run, and the table at the end. One way for both front ends."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from typing import Any
+
+import click
+
+from sdsk8s.cli.confirm import confirm
+from sdsk8s.cli.options import Options
+from sdsk8s.cli.session import Session
+from sdsk8s.errors import RefusedError
+from sdsk8s.model.component import Component
+from sdsk8s.planner.steps import Plan
+from sdsk8s.render.objects import namespace_object
+from sdsk8s.runner.describe import plan_as_dict, plan_lines
+from sdsk8s.runner.run import Report
+
+
+def operate(
+    verb: str, target: str, options: Options, *, config_only: bool = False, stores: bool = False, flag: str = "--yes"
+) -> int:
+    """Run one verb on one target (a component, a store, or `all`). Returns the exit code.
+
+    flag: how the front end calls the option that answers yes, for the refusal without a terminal.
+    """
+    session = Session(options)
+    chosen = _choose(session, verb, target, stores)
+    plan, digests = make_plan(session, verb, target, chosen, config_only=config_only, stores=stores)
+    if options.dry_run:
+        _show(plan, options)
+        return 0
+    if plan.empty:
+        _finish_empty(plan, options)
+        return 0
+    if not options.yes:
+        _show_on(sys.stderr, plan)
+        if not confirm(verb, target, force_flag=flag):
+            click.echo("not confirmed: nothing was changed", err=True)
+            return 0
+    report = _execute(session, plan, digests, options)
+    return _finish(plan, report, options)
+
+
+def make_plan(
+    session: Session,
+    verb: str,
+    target: str,
+    chosen: list[Component],
+    *,
+    config_only: bool = False,
+    stores: bool = False,
+) -> tuple[Plan, dict[str, str]]:
+    """The plan and the image digests that it relies on. Reads the cluster, changes nothing."""
+    namespace = namespace_object(session.site)
+    live = session.snapshot()
+    if verb == "stop":
+        from sdsk8s.planner.stop import plan_stop
+
+        levels = session.catalogue.levels(chosen)
+        return plan_stop(target, levels, live, session.site.namespace), {}
+    needed = [c for c in session.here(session.catalogue.stores_of(chosen)) if c not in chosen]
+    if verb == "update":
+        from sdsk8s.planner.update import plan_update
+
+        wanted, live = session.wanted(chosen, live, from_tree=not config_only)
+        plan = plan_update(target, session.levels(wanted), live, namespace, config_only=config_only)
+    elif verb == "reset":
+        from sdsk8s.planner.reset import plan_reset
+
+        below, live = session.wanted(needed, live, from_tree=False)
+        wanted, live = session.wanted(chosen, live, from_tree=False)
+        plan = plan_reset(target, session.levels(below), session.levels(wanted), live, namespace)
+    else:
+        from sdsk8s.planner.start import plan_start
+
+        wanted, live = session.wanted([*needed, *chosen], live, from_tree=False)
+        plan = plan_start(target, session.levels(wanted), live, namespace)
+    return plan, {ref: digest for ref, digest in live.digests.items() if digest}
+
+
+def _choose(session: Session, verb: str, target: str, stores: bool) -> list[Component]:
+    chosen = session.catalogue.select(target)
+    if stores:
+        chosen = [*chosen, *(c for c in session.catalogue.stores_of(chosen) if c not in chosen)]
+    if target == "all":
+        chosen = [c for c in chosen if not c.stub]
+    for c in chosen:
+        if c.stub:
+            raise RefusedError(f"{verb} {c.name}: {c.stub}", target=c.name)
+        if target != "all" and session.site.where(c.name) != "kubernetes" and not c.store:
+            raise RefusedError(
+                f"{c.name} does not live in the cluster (where: {session.site.where(c.name)})",
+                target=f"{session.site.home}/site.yaml",
+                next="use the tool that manages it, or change its `where`",
+            )
+    return session.here(chosen)
+
+
+def _execute(session: Session, plan: Plan, digests: dict[str, str], options: Options) -> Report:
+    from sdsk8s.backends.kubernetes import Lock
+    from sdsk8s.cli.executor import ClusterExecutor
+    from sdsk8s.runner.journal import Journal, new_run_id, who
+    from sdsk8s.runner.progress import LiveProgress, plain
+    from sdsk8s.runner.run import run
+
+    run_id = new_run_id()
+    _ensure_namespace(session)
+    lock = Lock(session.cluster, f"sdsk8s-{session.site.name}", who(), f"{plan.verb} {plan.target}", run_id=run_id)
+    with lock.held(options.lock_wait, lambda text: click.echo(text, err=True)):
+        journal = Journal(session.home, run_id, plan)
+        executor = ClusterExecutor(session.cluster, session.images, digests, journal.folder, options.timeout)
+        total = len(plan.steps())
+        live = LiveProgress(total) if sys.stderr.isatty() else None
+        with live or nullcontext():
+            return run(plan, executor, journal, live or plain(total))
+
+
+def _ensure_namespace(session: Session) -> None:
+    # The lock is an object in the namespace, so the namespace comes before the plan's first step.
+    if session.cluster.get("Namespace", session.site.namespace) is None:
+        session.cluster.apply(namespace_object(session.site))
+
+
+def _show(plan: Plan, options: Options) -> None:
+    if options.output == "json":
+        click.echo(json.dumps(plan_as_dict(plan), indent=2))
+        return
+    _show_on(sys.stdout, plan, kubectl=True)
+
+
+def _show_on(out: Any, plan: Plan, *, kubectl: bool = False) -> None:
+    click.echo(f"plan: {plan.verb} {plan.target} in namespace {plan.namespace}, {len(plan.steps())} steps", file=out)
+    for line in plan_lines(plan, kubectl=kubectl):
+        click.echo(line, file=out)
+    for note in plan.notes:
+        click.echo(f"note: {note}", file=out)
+
+
+def _finish_empty(plan: Plan, options: Options) -> None:
+    if options.output == "json":
+        body = {"verb": plan.verb, "target": plan.target, "state": "unchanged", "notes": list(plan.notes), "steps": []}
+        click.echo(json.dumps(body, indent=2))
+        return
+    for note in plan.notes:
+        click.echo(note)
+    click.echo(f"{plan.verb} {plan.target}: nothing to do")
+
+
+def _finish(plan: Plan, report: Report, options: Options) -> int:
+    from sdsk8s.cli.report import print_report, report_as_dict
+
+    if options.output == "json":
+        click.echo(json.dumps(report_as_dict(plan, report), indent=2))
+    else:
+        print_report(plan, report)
+    return {"done": 0, "failed": 1, "partial": 3, "interrupted": 130}[report.state()]

@@ -1,0 +1,77 @@
+"""The end of a run: what is done, what failed and why, what was not tried."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sdsk8s.planner.steps import Group, Node, Plan, Step, walk
+from sdsk8s.runner.run import Outcome, Report
+
+
+def report_as_dict(plan: Plan, report: Report) -> dict[str, Any]:
+    """Schema: docs/reference/report.md."""
+    return {
+        "verb": plan.verb,
+        "target": plan.target,
+        "run": report.run_id,
+        "state": report.state(),
+        "seconds": report.seconds,
+        "notes": list(plan.notes),
+        "steps": [
+            {
+                "step": o.number,
+                "title": o.step.title(),
+                "state": o.state,
+                "seconds": o.seconds,
+                "fact": o.fact,
+                "error": o.error.as_dict() if o.error else None,
+            }
+            for o in report.outcomes
+        ],
+    }
+
+
+def print_report(plan: Plan, report: Report) -> None:
+    """Table on stdout; errors on stderr, each with its cause."""
+    rows = _rows(plan, report)
+    width = max((len(r[0]) for r in rows), default=0)
+    for name, done, failed, untried, seconds in rows:
+        state = "done" if done and not failed and not untried else "failed" if failed else "not tried"
+        counts = (
+            f"{done} done" + (f", {failed} failed" if failed else "") + (f", {untried} not tried" if untried else "")
+        )
+        click.echo(f"{name:<{width}}  {state:<9}  {counts}  {seconds:.1f} s")
+    for note in plan.notes:
+        click.echo(f"note: {note}")
+    for outcome in report.failed():
+        if outcome.error is not None:
+            for line in outcome.error.lines():
+                click.echo(line, err=True)
+    click.echo(f"{plan.verb} {plan.target}: {report.state()} in {report.seconds:.1f} s (run {report.run_id})")
+
+
+def _rows(plan: Plan, report: Report) -> list[tuple[str, int, int, int, float]]:
+    outcomes = {id(o.step): o for o in report.outcomes}
+    rows = []
+    for name, steps in _sections(plan.root):
+        mine: list[Outcome] = [outcomes[id(s)] for s in steps]
+        count = {state: sum(o.state == state for o in mine) for state in ("done", "failed", "not tried")}
+        seconds = sum(o.seconds or 0.0 for o in mine)
+        rows.append((name, count["done"], count["failed"], count["not tried"], seconds))
+    return rows
+
+
+def _sections(root: Group) -> list[tuple[str, list[Step]]]:
+    """One row per top group, or per component where the top group holds several."""
+    out: list[tuple[str, list[Step]]] = []
+    for child in root.children:
+        parts: list[Node] = list(child.children) if isinstance(child, Group) and child.parallel else [child]
+        if parts and all(isinstance(p, Group) for p in parts) and isinstance(child, Group):
+            verb = child.title.split(" ")[0]
+            out.extend((f"{verb} {p.title}", list(walk(p))) for p in parts if isinstance(p, Group))
+        else:
+            title = child.title if isinstance(child, Group) else child.title()
+            out.append((title, list(walk(child))))
+    return out

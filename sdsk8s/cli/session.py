@@ -1,0 +1,110 @@
+"""What a verb works with: site, catalogue, cluster and images, each made when first asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sdsk8s.cli.options import Options
+from sdsk8s.errors import ConfigError
+from sdsk8s.files.catalogue import load_catalogue
+from sdsk8s.files.site import home_folder, load_site
+from sdsk8s.files.templates import load_texts
+from sdsk8s.model.catalogue import Catalogue
+from sdsk8s.model.component import Component
+from sdsk8s.model.live import Live
+from sdsk8s.model.names import WORKLOADS
+from sdsk8s.model.site import Site
+from sdsk8s.planner.images import live_images
+from sdsk8s.planner.parts import Wanted
+from sdsk8s.render.objects import render
+
+if TYPE_CHECKING:
+    from sdsk8s.backends.kubernetes import Cluster
+    from sdsk8s.cli.images import Images
+
+
+class Session:
+    """One run's view of the world. Reading the site and catalogue comes first, so that bad files fail first."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        site = load_site(home_folder(options.home))
+        changes = {"namespace": options.namespace, "context": options.context}
+        self.site: Site = dataclasses.replace(site, **{k: v for k, v in changes.items() if v})
+        self.catalogue: Catalogue = load_catalogue(self.site.manifests)
+        for name in self.site.components:
+            if name not in self.catalogue.components:
+                raise ConfigError(
+                    f'components.{name}: no component is called "{name}"',
+                    target=f"{self.site.home}/site.yaml",
+                    words="known: " + ", ".join(c.name for c in self.catalogue.ordered()),
+                )
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        from sdsk8s.backends.kubernetes import connect
+
+        return connect(self.site.context, self.options.kubeconfig, self.site.namespace)
+
+    @cached_property
+    def images(self) -> Images:
+        from sdsk8s.cli.images import Images
+
+        return Images(self.site, self.catalogue)
+
+    @property
+    def home(self) -> Path:
+        return Path(self.site.home)
+
+    def here(self, components: list[Component]) -> list[Component]:
+        """Those that live in the cluster. External ones are left to their owners."""
+        return [c for c in components if self.site.where(c.name) == "kubernetes"]
+
+    def snapshot(self) -> Live:
+        """The cluster as it is now; image digests are added when they are known."""
+        from sdsk8s.backends.kubernetes import snapshot
+
+        return Live(objects=snapshot(self.cluster))
+
+    def wanted(self, components: list[Component], live: Live, *, from_tree: bool) -> tuple[list[Wanted], Live]:
+        """Rendered components, and the snapshot with digests of every reference that they use.
+
+        from_tree: images are named after the content of the source tree; otherwise those that run are kept, and
+        only a component that is not deployed yet gets the tree's.
+        """
+        texts = load_texts(self.site, components)
+        digests: dict[str, str | None] = dict(live.digests)
+        out = []
+        for c in components:
+            refs: dict[str, str] = {}
+            kept = live_images(c, live)
+            if not from_tree and kept:
+                refs = {name: ref for name, (ref, _) in kept.items()}
+                digests |= {ref: digest for ref, digest in kept.values()}
+            missing = {n: s for n, s in c.images.items() if n not in refs}
+            if missing:
+                refs |= self.images.refs(missing)
+            objects = render(self.site, self.catalogue, c, texts, refs)
+            builds = {n: r for n, r in refs.items() if n in c.images and not self.images_external(n)}
+            out.append(Wanted(c, tuple(objects), builds))
+        unknown = {r for w in out for r in w.builds.values()} - {r for r, d in digests.items() if d}
+        if unknown:
+            digests |= self.images.digests(sorted(unknown))
+        return out, dataclasses.replace(live, digests=digests)
+
+    def images_external(self, name: str) -> bool:
+        """True when the site gives a finished image for that name."""
+        return name in self.site.images
+
+    def levels(self, wanted: list[Wanted]) -> list[list[Wanted]]:
+        """Wanted components in dependency order."""
+        by_name = {w.component.name: w for w in wanted}
+        return [[by_name[c.name] for c in level] for level in self.catalogue.levels([w.component for w in wanted])]
+
+
+def workload_names(objects: Any) -> list[tuple[str, str]]:
+    """(kind, name) of the workloads among rendered objects."""
+    return [(o["kind"], o["metadata"]["name"]) for o in objects if o["kind"] in WORKLOADS]

@@ -1,0 +1,61 @@
+"""start, stop, reset, update of `sdsk8s`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sdsk8s.cli.complete import complete_component
+from sdsk8s.cli.options import Options, run_options, site_options
+
+
+def _run(verb: str, component: tuple[str, ...], *, config_only: bool = False, stores: bool = False, **kw: Any) -> None:
+    from sdsk8s.cli.operate import operate
+
+    options = Options(**kw)
+    codes = [operate(verb, name, options, config_only=config_only, stores=stores) for name in component]
+    raise click.exceptions.Exit(max(codes))
+
+
+_component = click.argument("component", nargs=-1, required=True, shell_complete=complete_component)
+_stores = click.option("--stores", is_flag=True, help="Also the stores that the components need.")
+
+
+@click.command()
+@_component
+@site_options
+@run_options
+def start(component: tuple[str, ...], **kw: Any) -> None:
+    """Start COMPONENT... or all: what is missing is applied, recorded replicas come back, pods are waited for."""
+    _run("start", component, **kw)
+
+
+@click.command()
+@_component
+@_stores
+@site_options
+@run_options
+def stop(component: tuple[str, ...], stores: bool, **kw: Any) -> None:
+    """Stop COMPONENT... or all: workers drain, replicas are recorded, claims stay bound."""
+    _run("stop", component, stores=stores, **kw)
+
+
+@click.command()
+@_component
+@site_options
+@run_options
+def reset(component: tuple[str, ...], **kw: Any) -> None:
+    """Reset COMPONENT... or all: stop, clear the queues and state that the component declares, start."""
+    _run("reset", component, **kw)
+
+
+@click.command()
+@_component
+@_stores
+@click.option("-c", "--config-only", is_flag=True, help="Configuration only: no image is built or changed.")
+@site_options
+@run_options
+def update(component: tuple[str, ...], config_only: bool, stores: bool, **kw: Any) -> None:
+    """Update COMPONENT... or all from the site's tree and configuration. Stopped stays stopped."""
+    _run("update", component, config_only=config_only, stores=stores, **kw)

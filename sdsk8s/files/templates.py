@@ -1,0 +1,36 @@
+"""Finds template texts by the legacy tool's three rules, and a fourth one of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sdsk8s.errors import ConfigError
+from sdsk8s.model.component import Component, ConfigFile
+from sdsk8s.model.site import Site
+
+
+def load_texts(site: Site, components: list[Component]) -> dict[tuple[str, str], str]:
+    """{(component, file): template text}. ConfigError names the file and every place that was looked at."""
+    return {(c.name, e.file): _read(site, c, e) for c in components for e in c.config}
+
+
+def places(site: Site, component: Component, entry: ConfigFile) -> list[Path]:
+    """Where the template may be, in order of precedence."""
+    user = Path(site.home) / "files" / entry.template
+    tree = Path(site.source) / (entry.source or entry.template)
+    own = Path(component.folder) / entry.template
+    return {"user": [user], "user-then-source": [user, tree], "source": [tree], "catalogue": [user, own]}[entry.rule]
+
+
+def _read(site: Site, component: Component, entry: ConfigFile) -> str:
+    looked = places(site, component, entry)
+    for path in looked:
+        if path.is_file():
+            try:
+                return path.read_text()
+            except (OSError, UnicodeDecodeError) as err:
+                raise ConfigError("the template cannot be read", target=str(path), words=str(err)) from None
+    raise ConfigError(
+        f"{component.name} needs the template {entry.template}, which is not there",
+        target=" or ".join(str(p) for p in looked),
+    )

@@ -1,0 +1,34 @@
+"""Names shared by every room: labels, annotations, kinds."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+PART_OF = "app.kubernetes.io/part-of"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+COMPONENT = "sdsk8s/component"
+SUPERVISED = "sdsk8s/supervised"
+REPLICAS = "sdsk8s/replicas"
+"""Replicas recorded on a workload before it was scaled to 0."""
+APPLIED = "sdsk8s/applied"
+"""Hash of the rendered object, replicas and image digests left out of no part: equal means nothing to apply."""
+CONFIG_HASH = "sdsk8s/config-hash"
+REVISION = "sdsk8s/revision"
+"""Source revision that an image was built from (content tag)."""
+
+WORKLOADS = ("Deployment", "StatefulSet")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known name nearest to a misspelt one, or an empty string."""
+    hits = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return hits[0] if hits else ""
+
+
+def unknown(word: str, known: Iterable[str]) -> str:
+    """`did you mean "x"? known: a, b` for an error's last line."""
+    names = sorted(known)
+    near = nearest(word, names)
+    hint = f'did you mean "{near}"? ' if near else ""
+    return f"{hint}known: {', '.join(names)}"

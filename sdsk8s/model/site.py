@@ -1,0 +1,83 @@
+"""A site: the legacy configuration plus the few lines that say where things live now.
+
+`site.yaml` beside the legacy `config` file (every key optional but `source`):
+
+    name         short name, part of image names and of the lock          (default: sds)
+    namespace    Kubernetes namespace                                     (default: sds)
+    context      kubeconfig context                                       (default: the current one)
+    source       the site's source tree, holding one folder per package   (default: OPS_HOME/mozart/ops)
+    registry     host:port that images are pushed to and pulled from
+    engine       Docker Engine API address                                (default: DOCKER_HOST)
+    manifests    extra catalogue folders, searched before the shipped one
+    images       {image: reference}: use this image instead of building it; {base: reference} is the base
+    components   {name: {where: kubernetes | ssh | external}}             (default: kubernetes)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdsk8s.errors import ConfigError
+from sdsk8s.model.names import unknown
+
+WHERE = ("kubernetes", "ssh", "external")
+_KEYS = {"name", "namespace", "context", "source", "registry", "engine", "manifests", "images", "components"}
+_SECRET_WORDS = ("PASSWORD", "SECRET", "TOKEN", "API_KEY", "PASSWORD_HASH")
+
+
+@dataclass(frozen=True)
+class Site:
+    home: str
+    name: str = "sds"
+    namespace: str = "sds"
+    context: str | None = None
+    source: str = ""
+    registry: str = ""
+    engine: str | None = None
+    manifests: tuple[str, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def where(self, component: str) -> str:
+        """`kubernetes`, `ssh` or `external`."""
+        return str(self.components.get(component, {}).get("where", "kubernetes"))
+
+    def queues(self) -> list[str]:
+        """Queue names in the order of the legacy key QUEUES."""
+        return [str(q["QUEUE_NAME"]) for q in self.config.get("QUEUES") or () if q and q.get("QUEUE_NAME")]
+
+    def secret_values(self) -> dict[str, str]:
+        """Values of keys whose name says that they are secret, four characters or longer: {key: value}."""
+        return {
+            k: str(v)
+            for k, v in self.config.items()
+            if v is not None and len(str(v)) >= 4 and any(w in k.upper() for w in _SECRET_WORDS)
+        }
+
+
+def site_from_dict(data: Mapping[str, Any], config: Mapping[str, Any], home: str, where: str) -> Site:
+    """Validate `site.yaml`. ConfigError names the file, the key and the nearest known key."""
+    for key in data:
+        if key not in _KEYS:
+            raise ConfigError(f'unknown key "{key}"', target=where, words=unknown(str(key), _KEYS))
+    for name, entry in (data.get("components") or {}).items():
+        place = (entry or {}).get("where", "kubernetes")
+        if place not in WHERE:
+            raise ConfigError(f'components.{name}.where is "{place}"', target=where, words=unknown(place, WHERE))
+    ops_home = config.get("OPS_HOME")
+    return Site(
+        home=home,
+        name=str(data.get("name", "sds")),
+        namespace=str(data.get("namespace", "sds")),
+        context=data.get("context"),
+        source=str(data.get("source") or (f"{ops_home}/mozart/ops" if ops_home else "")),
+        registry=str(data.get("registry", "")),
+        engine=data.get("engine"),
+        manifests=tuple(data.get("manifests") or ()),
+        images=dict(data.get("images") or {}),
+        components={k: dict(v or {}) for k, v in (data.get("components") or {}).items()},
+        config=config,
+    )

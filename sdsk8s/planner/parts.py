@@ -1,0 +1,197 @@
+"""Pieces that the verbs share. Pure: desired objects and a snapshot in, steps out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sdsk8s.model.component import Component
+from sdsk8s.model.live import Live, Object
+from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH, REPLICAS, WORKLOADS
+from sdsk8s.planner.steps import Apply, Build, Delete, Exec, Node, Scale, WaitGone, WaitJob, WaitReady, group, walk
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One component as it is to be.
+
+    objects  rendered objects in apply order, images still as tagged references
+    builds   {image: reference} of the images that the objects use
+    """
+
+    component: Component
+    objects: tuple[Object, ...]
+    builds: Mapping[str, str]
+
+
+def builds(wanted: list[Wanted], live: Live) -> list[Node]:
+    """A Build for every reference that the registry does not have, each once."""
+    missing: dict[str, str] = {}
+    for w in wanted:
+        missing |= {ref: image for image, ref in w.builds.items() if not live.digests.get(ref)}
+    steps: list[Node] = [Build("not in the registry yet", image, ref) for ref, image in sorted(missing.items())]
+    return group("images", steps)
+
+
+def differs(obj: Object, live: Live) -> bool:
+    """True when the object is not there or was applied with other content."""
+
+    want = obj["metadata"].get("annotations", {}).get(APPLIED, "")
+    return live.applied_hash(obj["kind"], obj["metadata"]["name"]) != want
+
+
+def apply_step(obj: Object, live: Live, *, reason: str, running: bool | None) -> Apply:
+    """Apply keeping the live replicas. A new workload starts with its own replicas, or with 0 and the number
+    recorded when `running` is False; None means "as it is, new ones run"."""
+    kind, name = obj["kind"], obj["metadata"]["name"]
+    exists = live.get(kind, name) is not None
+    if kind in WORKLOADS:
+        clone: dict[str, Any] = copy.deepcopy(dict(obj))
+        desired = int(clone["spec"].get("replicas", 1))
+        notes = clone["metadata"].setdefault("annotations", {})
+        if exists:
+            clone["spec"]["replicas"] = live.replicas(kind, name)
+            if live.recorded(kind, name) is not None:
+                notes[REPLICAS] = str(live.recorded(kind, name))
+        elif running is False:
+            clone["spec"]["replicas"] = 0
+            notes[REPLICAS] = str(desired)
+        obj = clone
+    return Apply(reason, obj, "update" if exists else "create")
+
+
+def deploy(w: Wanted, live: Live, *, running: bool | None, only_missing: bool = False) -> list[Node]:
+    """Apply what differs (or only what is missing), run a new schema Job to its end, then the workloads.
+
+    Waiting for the workloads is left to the caller. A Job only runs when the component's pods are to run.
+    """
+    early: list[Node] = []
+    late: list[Node] = []
+    for obj in w.objects:
+        kind, name = obj["kind"], obj["metadata"]["name"]
+        exists = live.get(kind, name) is not None
+        if exists and (only_missing or kind == "Job" or not differs(obj, live)):
+            continue
+        if kind == "Job":
+            if running is False or (only_missing and is_running(w.component, live)):
+                continue
+            early.append(apply_step(obj, live, reason="schema work of this revision", running=running))
+            early.append(WaitJob("workloads start after the schema work", name))
+        elif kind in WORKLOADS:
+            late.append(apply_step(obj, live, reason=_why(obj, live), running=running))
+        else:
+            early.append(apply_step(obj, live, reason=_why(obj, live), running=running))
+    return [*early, *group("workloads", late, parallel=True)]
+
+
+def _why(obj: Object, live: Live) -> str:
+    old = live.get(obj["kind"], obj["metadata"]["name"])
+    if old is None:
+        return "not there yet"
+    changed = []
+    was, now = _template(old), _template(obj)
+    if was and now:
+        if _images(was) != _images(now):
+            changed.append("image")
+        if _note(was, CONFIG_HASH) != _note(now, CONFIG_HASH):
+            changed.append("configuration")
+    elif obj["kind"] in ("ConfigMap", "Secret"):
+        before, after = old.get("data") or {}, obj.get("data") or {}
+        keys = sorted(k for k in {*before, *after} if before.get(k) != after.get(k))
+        if obj["kind"] == "ConfigMap" and keys:
+            return f"changed: {', '.join(keys)}"
+    return f"changed: {', '.join(changed)}" if changed else "changed"
+
+
+def _template(obj: Object) -> Mapping[str, Any] | None:
+    template = obj.get("spec", {}).get("template")
+    return template if isinstance(template, Mapping) else None
+
+
+def _images(template: Mapping[str, Any]) -> list[str]:
+    spec = template.get("spec", {})
+    return [c.get("image", "") for c in [*spec.get("initContainers", ()), *spec.get("containers", ())]]
+
+
+def _note(template: Mapping[str, Any], key: str) -> str:
+    return str((template.get("metadata", {}).get("annotations") or {}).get(key, ""))
+
+
+def workloads(component: Component, live: Live) -> list[tuple[str, str]]:
+    """(kind, name) of the component's workloads that exist."""
+
+    return [
+        (kind, name)
+        for kind in WORKLOADS
+        for name, obj in sorted(live.objects.get(kind, {}).items())
+        if obj["metadata"].get("labels", {}).get(COMPONENT) == component.name
+    ]
+
+
+def is_running(component: Component, live: Live) -> bool:
+    """True when at least one of its workloads wants a replica."""
+    return any((live.replicas(k, n) or 0) > 0 for k, n in workloads(component, live))
+
+
+def scale_up(w: Wanted, live: Live) -> list[Node]:
+    """Existing workloads at 0 back to the recorded replicas, else to those of the manifest."""
+    steps: list[Node] = []
+    desired = {
+        (o["kind"], o["metadata"]["name"]): int(o["spec"].get("replicas", 1))
+        for o in w.objects
+        if o["kind"] in WORKLOADS
+    }
+    for kind, name in workloads(w.component, live):
+        recorded = live.recorded(kind, name)
+        want = recorded if recorded is not None else desired.get((kind, name), 0)
+        if live.replicas(kind, name) == 0 and want > 0:
+            reason = "recorded by the last stop" if recorded is not None else "replicas of the manifest"
+            steps.append(Scale(reason, kind, name, 0, want))
+    return steps
+
+
+def wait_ready(w: Wanted, live: Live, changes: list[Node]) -> list[Node]:
+    """One wait per workload that the changes touch and leave running, or that runs but is not ready yet."""
+    touched: dict[tuple[str, str], int] = {}
+    for node in changes:
+        for step in walk(node):
+            if isinstance(step, Scale):
+                touched[(step.kind, step.name)] = step.replicas
+            elif isinstance(step, Apply) and step.obj["kind"] in WORKLOADS:
+                touched[(step.obj["kind"], step.obj["metadata"]["name"])] = int(step.obj["spec"].get("replicas", 1))
+    waits: list[Node] = []
+    for key in [(o["kind"], o["metadata"]["name"]) for o in w.objects if o["kind"] in WORKLOADS]:
+        replicas = touched.get(key, live.replicas(*key) or 0)
+        if replicas > 0 and (key in touched or not live.ready(*key)):
+            waits.append(WaitReady("done means that pods serve", *key))
+    return group("wait", waits, parallel=True)
+
+
+def stop(component: Component, live: Live) -> list[Node]:
+    """Record replicas and scale to 0, all workloads side by side, then wait until the pods are gone."""
+    scales: list[Node] = [
+        Scale("drain and stop; replicas are recorded", kind, name, before, 0, record=before)
+        for kind, name in workloads(component, live)
+        if (before := live.replicas(kind, name) or 0) > 0
+    ]
+    if not scales and not live.pods(component.name):
+        return []
+    return [*group("scale", scales, parallel=True), WaitGone("stop means stopped", component.selector())]
+
+
+def reset_hooks(component: Component) -> list[Node]:
+    """The component's own commands between stop and start."""
+    return [Exec(h.title, f"sdsk8s/component={h.within}", h.container, h.command) for h in component.reset]
+
+
+def prune_jobs(w: Wanted, live: Live) -> list[Node]:
+    """Finished schema Jobs of earlier revisions."""
+
+    keep = {o["metadata"]["name"] for o in w.objects if o["kind"] == "Job"}
+    return [
+        Delete("of an earlier revision", "Job", name)
+        for name, obj in sorted(live.objects.get("Job", {}).items())
+        if keep and name not in keep and obj["metadata"].get("labels", {}).get(COMPONENT) == w.component.name
+    ]

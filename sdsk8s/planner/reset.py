@@ -1,0 +1,53 @@
+"""`reset`: stop, wait until the pods are gone, run the component's own clearing commands, start.
+
+The stores are started first when they are down: their clearing commands run inside their pods.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sdsk8s.model.live import Live, Object
+from sdsk8s.model.names import REPLICAS, WORKLOADS
+from sdsk8s.planner import parts
+from sdsk8s.planner.parts import Wanted
+from sdsk8s.planner.start import start_nodes
+from sdsk8s.planner.steps import Group, Node, Plan, group
+
+
+def plan_reset(
+    target: str, stores: list[list[Wanted]], components: list[list[Wanted]], live: Live, namespace: Object
+) -> Plan:
+    """stores, components: levels in start order."""
+    root: list[Node] = []
+    hold: list[Node] = []
+    flat = [w for level in components for w in level]
+    for level in reversed(components):
+        for w in level:
+            hold.extend(group(w.component.name, parts.stop(w.component, live)))
+    root.extend(group("stop", hold, parallel=True))
+    root.extend(start_nodes(stores, live, namespace))
+    for w in flat:
+        root.extend(group(f"clear {w.component.name}", parts.reset_hooks(w.component)))
+    root.extend(start_nodes(components, _stopped(flat, live), namespace))
+    return Plan("reset", target, str(namespace["metadata"]["name"]), Group("reset", tuple(root)))
+
+
+def _stopped(wanted: list[Wanted], live: Live) -> Live:
+    """The snapshot as it will be after the stop: workloads at 0 with their replicas recorded, no pods."""
+    objects = {kind: dict(named) for kind, named in live.objects.items()}
+    names = {w.component.name for w in wanted}
+    for w in wanted:
+        for kind, name in parts.workloads(w.component, live):
+            old = dict(objects[kind][name])
+            before = live.replicas(kind, name) or 0
+            meta = dict(old["metadata"])
+            if before > 0:
+                meta["annotations"] = {**(meta.get("annotations") or {}), REPLICAS: str(before)}
+            objects[kind][name] = {**old, "metadata": meta, "spec": {**old["spec"], "replicas": 0}, "status": {}}
+    pods = objects.get("Pod", {})
+    objects["Pod"] = {
+        n: p for n, p in pods.items() if p["metadata"].get("labels", {}).get("sdsk8s/component") not in names
+    }
+    assert all(kind in objects or not live.objects.get(kind) for kind in WORKLOADS)
+    return dataclasses.replace(live, objects=objects)

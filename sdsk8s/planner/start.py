@@ -1,0 +1,46 @@
+"""`start`: what is missing is applied, what is at 0 gets its recorded replicas, then everything is waited for."""
+
+from __future__ import annotations
+
+from sdsk8s.model.live import Live, Object
+from sdsk8s.planner import parts
+from sdsk8s.planner.parts import Wanted
+from sdsk8s.planner.steps import Apply, Group, Node, Plan, group, walk
+
+
+def plan_start(target: str, levels: list[list[Wanted]], live: Live, namespace: Object) -> Plan:
+    """levels: stores first, then components; the members of one level start side by side.
+
+    A component whose workloads all run and are ready gets no step; what exists is never re-applied (that is
+    `update`).
+    """
+    root = start_nodes(levels, live, namespace)
+    everything = [w for level in levels for w in level]
+    idle = [w.component.name for w in everything if not component_nodes(w, live) and not w.component.store]
+    notes = tuple(f"{name} is already running" for name in idle)
+    return Plan("start", target, str(namespace["metadata"]["name"]), Group("start", tuple(root)), notes)
+
+
+def start_nodes(levels: list[list[Wanted]], live: Live, namespace: Object) -> list[Node]:
+    """Steps of a start; also the second half of a reset."""
+    bodies = []
+    for level in levels:
+        children: list[Node] = []
+        for w in level:
+            children.extend(group(w.component.name, component_nodes(w, live)))
+        bodies.extend(group("start " + ", ".join(w.component.name for w in level), children, parallel=True))
+    head: list[Node] = []
+    if bodies and live.get("Namespace", namespace["metadata"]["name"]) is None:
+        head.append(Apply("not there yet", namespace, "create"))
+    needs_images = [w for level in levels for w in level if any(isinstance(s, Apply) for s in _steps(w, live))]
+    return [*parts.builds(needs_images, live), *head, *bodies]
+
+
+def component_nodes(w: Wanted, live: Live) -> list[Node]:
+    """Steps that bring one component up; none when it is up."""
+    changes = [*parts.deploy(w, live, running=None, only_missing=True), *parts.scale_up(w, live)]
+    return [*changes, *parts.wait_ready(w, live, changes)]
+
+
+def _steps(w: Wanted, live: Live) -> list[object]:
+    return [s for node in component_nodes(w, live) for s in walk(node)]

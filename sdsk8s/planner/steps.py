@@ -1,0 +1,202 @@
+"""The step types: what a Plan is made of. Data only; a step knows its words, a back end knows how to do it.
+
+Every step has `title()` (one line), `kubectl()` (the nearest line to type by hand) and `undo()` (how to go back).
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    reason: str
+
+    def title(self) -> str:
+        raise NotImplementedError
+
+    def kubectl(self, namespace: str) -> str:
+        raise NotImplementedError
+
+    def undo(self) -> str:
+        return "nothing to undo"
+
+
+@dataclass(frozen=True)
+class Build(Step):
+    """Build image `image` as `ref`, unless the registry has it; push it; remember its digest."""
+
+    image: str
+    ref: str
+
+    def title(self) -> str:
+        return f"build and push {self.ref}"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"docker build -t {self.ref} . && docker push {self.ref}"
+
+    def undo(self) -> str:
+        return "nothing to undo: an image that nothing runs does no harm"
+
+
+@dataclass(frozen=True)
+class Apply(Step):
+    """Server-side apply of one object; image references are pinned to the digests of earlier Build steps."""
+
+    obj: Object
+    change: Literal["create", "update"]
+
+    def title(self) -> str:
+        replicas = self.obj.get("spec", {}).get("replicas")
+        tail = "" if replicas is None else f" (replicas {replicas})"
+        return f"{self.change} {self.obj['kind']}/{self.obj['metadata']['name']}{tail}"
+
+    def kubectl(self, namespace: str) -> str:
+        kind, name = self.obj["kind"], self.obj["metadata"]["name"]
+        return f"kubectl -n {namespace} apply --server-side -f {kind.lower()}-{name}.yaml  # from `sdsk8s render`"
+
+    def undo(self) -> str:
+        kind, name = self.obj["kind"], self.obj["metadata"]["name"]
+        return f"delete {kind}/{name}" if self.change == "create" else f"apply the earlier {kind}/{name}"
+
+
+@dataclass(frozen=True)
+class Scale(Step):
+    """Set replicas; `record` is written to the annotation that the next start reads, in the same request."""
+
+    kind: str
+    name: str
+    before: int
+    replicas: int
+    record: int | None = None
+
+    def title(self) -> str:
+        return f"scale {self.kind}/{self.name} {self.before} -> {self.replicas}"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"kubectl -n {namespace} scale {self.kind.lower()}/{self.name} --replicas={self.replicas}"
+
+    def undo(self) -> str:
+        return f"scale {self.kind}/{self.name} to {self.before}"
+
+
+@dataclass(frozen=True)
+class WaitReady(Step):
+    """Until the rollout is complete: newest revision, all replicas ready."""
+
+    kind: str
+    name: str
+
+    def title(self) -> str:
+        return f"wait until {self.kind}/{self.name} is ready"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"kubectl -n {namespace} rollout status {self.kind.lower()}/{self.name}"
+
+
+@dataclass(frozen=True)
+class WaitGone(Step):
+    """Until no pod of the selector is left."""
+
+    selector: str
+
+    def title(self) -> str:
+        return f"wait until the pods of {self.selector} are gone"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"kubectl -n {namespace} wait --for=delete pod -l {self.selector}"
+
+
+@dataclass(frozen=True)
+class WaitJob(Step):
+    """Until the Job has succeeded."""
+
+    name: str
+
+    def title(self) -> str:
+        return f"wait until Job/{self.name} has succeeded"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"kubectl -n {namespace} wait --for=condition=complete job/{self.name}"
+
+
+@dataclass(frozen=True)
+class Delete(Step):
+    kind: str
+    name: str
+
+    def title(self) -> str:
+        return f"delete {self.kind}/{self.name}"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"kubectl -n {namespace} delete {self.kind.lower()}/{self.name}"
+
+    def undo(self) -> str:
+        return "cannot be undone"
+
+
+@dataclass(frozen=True)
+class Exec(Step):
+    """Run a command in one ready pod of the selector. Secrets come from the pod's own environment."""
+
+    selector: str
+    container: str
+    command: tuple[str, ...]
+
+    def title(self) -> str:
+        return self.reason
+
+    def kubectl(self, namespace: str) -> str:
+        return f"kubectl -n {namespace} exec POD_OF[{self.selector}] -c {self.container} -- {shlex.join(self.command)}"
+
+    def undo(self) -> str:
+        return "cannot be undone"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Steps under one heading, one after the other or side by side."""
+
+    title: str
+    children: tuple[Node, ...]
+    parallel: bool = False
+
+
+Node = Step | Group
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a verb is going to do. `notes` are sentences for the operator; no steps means nothing to do."""
+
+    verb: str
+    target: str
+    namespace: str
+    root: Group
+    notes: tuple[str, ...] = ()
+
+    def steps(self) -> list[Step]:
+        return list(walk(self.root))
+
+    @property
+    def empty(self) -> bool:
+        return not self.steps()
+
+
+def walk(node: Node) -> Iterator[Step]:
+    """Every step in plan order."""
+    if isinstance(node, Group):
+        for child in node.children:
+            yield from walk(child)
+    else:
+        yield node
+
+
+def group(title: str, children: list[Node], *, parallel: bool = False) -> list[Node]:
+    """A group around the children, or nothing when there are none."""
+    return [Group(title, tuple(children), parallel)] if children else []

@@ -1,0 +1,23 @@
+"""`stop`: workers drain within their grace period, replicas are recorded, claims stay bound."""
+
+from __future__ import annotations
+
+from sdsk8s.model.component import Component
+from sdsk8s.model.live import Live
+from sdsk8s.planner import parts
+from sdsk8s.planner.steps import Group, Node, Plan, group
+
+
+def plan_stop(target: str, levels: list[list[Component]], live: Live, namespace: str) -> Plan:
+    """levels: in start order; they are stopped in the reverse order, so that nothing loses what it needs."""
+    root: list[Node] = []
+    notes = []
+    for level in reversed(levels):
+        children: list[Node] = []
+        for c in level:
+            steps = parts.stop(c, live)
+            if not steps:
+                notes.append(f"{c.name} is already stopped")
+            children.extend(group(c.name, steps))
+        root.extend(group("stop " + ", ".join(c.name for c in level), children, parallel=True))
+    return Plan("stop", target, namespace, Group("stop", tuple(root)), tuple(notes))

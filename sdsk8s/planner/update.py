@@ -1,0 +1,58 @@
+"""`update`: new images from the tree and new configuration, rolled out where something changed.
+
+What is stopped stays stopped, as with the legacy tool: its objects change, its replicas stay 0.
+"""
+
+from __future__ import annotations
+
+from sdsk8s.model.live import Live, Object
+from sdsk8s.model.names import CONFIG_HASH, WORKLOADS
+from sdsk8s.planner import parts
+from sdsk8s.planner.parts import Wanted
+from sdsk8s.planner.steps import Apply, Group, Node, Plan, group
+
+
+def plan_update(target: str, levels: list[list[Wanted]], live: Live, namespace: Object, *, config_only: bool) -> Plan:
+    """levels: components (not their stores) in start order.
+
+    config_only: nothing is built, and a workload is only touched when configuration that it reads has changed.
+    """
+    notes = []
+    bodies: list[Node] = []
+    for level in levels:
+        children: list[Node] = []
+        for w in level:
+            chosen = _config_part(w, live) if config_only else w
+            up = parts.is_running(w.component, live)
+            changes = parts.deploy(chosen, live, running=up)
+            after = parts.wait_ready(chosen, live, changes) if changes and up else []
+            prune = parts.prune_jobs(w, live) if changes and up and not config_only else []
+            children.extend(group(w.component.name, [*changes, *after, *prune]))
+            if not changes:
+                notes.append(f"{w.component.name}: nothing has changed")
+            elif not up:
+                notes.append(f"{w.component.name} is stopped and stays stopped: sds start {w.component.name}")
+        bodies.extend(group("update " + ", ".join(w.component.name for w in level), children, parallel=True))
+    head: list[Node] = []
+    if bodies and live.get("Namespace", namespace["metadata"]["name"]) is None:
+        head.append(Apply("not there yet", namespace, "create"))
+    images = [] if config_only else parts.builds([w for level in levels for w in level], live)
+    root = Group("update", (*images, *head, *bodies))
+    return Plan("update", target, str(namespace["metadata"]["name"]), root, tuple(notes))
+
+
+def _config_part(w: Wanted, live: Live) -> Wanted:
+    """Configuration objects, and the workloads whose configuration hash differs from the live one."""
+    keep = []
+    for obj in w.objects:
+        if obj["kind"] in ("ConfigMap", "Secret"):
+            keep.append(obj)
+        elif obj["kind"] in WORKLOADS and (old := live.get(obj["kind"], obj["metadata"]["name"])) is not None:
+            if _hash(old) != _hash(obj):
+                keep.append(obj)
+    return Wanted(w.component, tuple(keep), {})
+
+
+def _hash(obj: Object) -> str:
+    template = obj.get("spec", {}).get("template", {})
+    return str((template.get("metadata", {}).get("annotations") or {}).get(CONFIG_HASH, ""))

@@ -1,0 +1,87 @@
+"""ConfigMaps and Secrets of a component, rendered from the site's templates."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+from sdsk8s.errors import ConfigError
+from sdsk8s.model.catalogue import Catalogue
+from sdsk8s.model.component import Component, ConfigFile
+from sdsk8s.model.site import Site
+from sdsk8s.render.context import config_value, context
+
+LIMIT = 1_000_000
+"""Bytes; the API server refuses objects a little above this."""
+
+Texts = Mapping[tuple[str, str], str]
+"""Template texts by (component, file)."""
+
+
+def config_objects(site: Site, catalogue: Catalogue, component: Component, texts: Texts) -> list[dict[str, Any]]:
+    """ConfigMaps and Secrets, in a stable order.
+
+    Raises ConfigError for a template that cannot be rendered (file and line), for a value of a secret key that
+    would land in a ConfigMap, for a missing key of a declared Secret, and for an object above 1 MB.
+    """
+    values = context(site, catalogue, component)
+    groups: dict[tuple[str, bool], dict[str, str]] = {}
+    for entry in component.config:
+        text = texts[(component.name, entry.file)]
+        if not entry.raw:
+            text = _render(text, values, entry, site)
+        if not entry.secret:
+            _refuse_secrets(text, site, entry)
+        groups.setdefault((entry.into, entry.secret), {})[entry.file] = text
+    out = []
+    for (name, secret), files in sorted(groups.items()):
+        if sum(len(v.encode()) for v in files.values()) > LIMIT:
+            raise ConfigError(
+                f"{name} would be larger than 1 MB, which the API server refuses",
+                target=", ".join(sorted(files)),
+                next="move the large file into the image, or into an object of its own (`into:`)",
+            )
+        out.append(_object(site, name, files, secret))
+    for declared in component.secrets:
+        keys = {}
+        for key, config_key in declared.keys.items():
+            value = config_value(site, config_key)
+            if value is None:
+                raise ConfigError(f"the key {config_key} is missing or empty", target=f"{site.home}/config")
+            keys[key] = value
+        out.append(_object(site, declared.name, keys, True))
+    return out
+
+
+def _object(site: Site, name: str, files: Mapping[str, str], secret: bool) -> dict[str, Any]:
+    meta = {"name": name, "namespace": site.namespace}
+    if secret:
+        data = {k: base64.b64encode(v.encode()).decode() for k, v in sorted(files.items())}
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "Opaque", "data": data}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": dict(sorted(files.items()))}
+
+
+def _render(text: str, values: Mapping[str, Any], entry: ConfigFile, site: Site) -> str:
+    # Undefined names become empty text: the legacy tool's templates count on it.
+    env = jinja2.Environment(keep_trailing_newline=True, autoescape=False)
+    try:
+        return env.from_string(text).render(values)
+    except jinja2.TemplateSyntaxError as err:
+        raise ConfigError(
+            "the template has an error", target=f"{entry.template}:{err.lineno}", words=str(err.message)
+        ) from None
+    except Exception as err:  # whatever a template's expression may raise is the template's fault
+        raise ConfigError("the template cannot be rendered", target=entry.template, words=str(err)) from None
+
+
+def _refuse_secrets(text: str, site: Site, entry: ConfigFile) -> None:
+    for key, value in site.secret_values().items():
+        if value in text:
+            raise ConfigError(
+                f"the value of {key} would be readable in the ConfigMap {entry.into}",
+                target=entry.template,
+                next=f'set "secret: true" for {entry.file} in component.yaml, or take the value out of the template',
+            )

@@ -1,0 +1,171 @@
+"""A component's Kubernetes objects as they are to be: manifests plus configuration, labels and hashes."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sdsk8s.errors import ConfigError
+from sdsk8s.model.catalogue import Catalogue
+from sdsk8s.model.component import Component
+from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH, MANAGED_BY, PART_OF, REPLICAS, WORKLOADS
+from sdsk8s.model.site import Site
+from sdsk8s.render.config import Texts, config_objects
+from sdsk8s.render.images import pin
+
+KIND_ORDER = (
+    "Namespace", "ServiceAccount", "NetworkPolicy", "ConfigMap", "Secret", "PersistentVolumeClaim", "Service",
+    "PodDisruptionBudget", "Job", "StatefulSet", "Deployment", "CronJob", "Ingress",
+)  # fmt: skip
+"""Apply order: what others mount or name comes first."""
+
+
+def render(
+    site: Site, catalogue: Catalogue, component: Component, texts: Texts, images: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Every object of the component in apply order, ready for `kubectl apply`.
+
+    images: {logical image name: reference}. Replicas are those of the manifests.
+    """
+    config = config_objects(site, catalogue, component, texts)
+    objects = [copy.deepcopy(dict(m)) for m in component.manifests]
+    objects = pin(_per_queue(objects, component, site), images)
+    for obj in [*config, *objects]:
+        _stamp(obj, component, site)
+    hashes = {(o["kind"], o["metadata"]["name"]): content_hash(o) for o in config}
+    for obj in objects:
+        _mark_config(obj, hashes)
+        if obj["kind"] == "Job":
+            # A Job cannot be changed: another content is another Job, and the same content runs once.
+            obj["metadata"]["name"] += "-" + content_hash(obj)[:8]
+    rendered = sorted([*config, *objects], key=_rank)
+    for obj in rendered:
+        obj["metadata"].setdefault("annotations", {})[APPLIED] = content_hash(obj)
+    return rendered
+
+
+def namespace_object(site: Site) -> dict[str, Any]:
+    """The site's namespace, with Pod Security `restricted` enforced."""
+    obj: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": site.namespace,
+            "labels": {
+                PART_OF: "sds",
+                MANAGED_BY: "sdsk8s",
+                "pod-security.kubernetes.io/enforce": "restricted",
+                "pod-security.kubernetes.io/warn": "restricted",
+            },
+        },
+    }
+    obj["metadata"]["annotations"] = {APPLIED: content_hash(obj)}
+    return obj
+
+
+def content_hash(obj: Mapping[str, Any]) -> str:
+    """16 hex digits over the object; desired replicas and our own bookkeeping do not count."""
+    clean = copy.deepcopy(dict(obj))
+    if clean.get("kind") in WORKLOADS:
+        clean.get("spec", {}).pop("replicas", None)
+    for key in (APPLIED, REPLICAS):
+        clean["metadata"].get("annotations", {}).pop(key, None)
+    return hashlib.sha256(json.dumps(clean, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def pod_template(obj: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The pod template of a workload or Job, or None."""
+    spec = obj.get("spec", {})
+    if obj.get("kind") == "CronJob":
+        spec = spec.get("jobTemplate", {}).get("spec", {})
+    template = spec.get("template")
+    return template if isinstance(template, dict) else None
+
+
+def config_refs(template: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """(kind, name) of every ConfigMap and Secret that a pod template reads, by volume or by environment."""
+    found: set[tuple[str, str]] = set()
+    spec = template.get("spec", {})
+    for volume in spec.get("volumes", ()):
+        sources = [volume, *volume.get("projected", {}).get("sources", ())]
+        for source in sources:
+            if "configMap" in source:
+                found.add(("ConfigMap", source["configMap"]["name"]))
+            if "secret" in source:
+                found.add(("Secret", source["secret"].get("secretName") or source["secret"].get("name")))
+    for c in [*spec.get("containers", ()), *spec.get("initContainers", ())]:
+        for entry in c.get("envFrom", ()):
+            for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
+                if field in entry:
+                    found.add((kind, entry[field]["name"]))
+        for entry in c.get("env", ()):
+            for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
+                if field in entry.get("valueFrom", {}):
+                    found.add((kind, entry["valueFrom"][field]["name"]))
+    return found
+
+
+def _mark_config(obj: dict[str, Any], hashes: Mapping[tuple[str, str], str]) -> None:
+    template = pod_template(obj)
+    if template is None:
+        return
+    used = {f"{k}/{n}": hashes[(k, n)] for k, n in config_refs(template) if (k, n) in hashes}
+    if used:
+        digest = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()[:16]
+        template.setdefault("metadata", {}).setdefault("annotations", {})[CONFIG_HASH] = digest
+
+
+def _stamp(obj: dict[str, Any], component: Component, site: Site) -> None:
+    metas = [obj["metadata"]]
+    obj["metadata"]["namespace"] = site.namespace
+    template = pod_template(obj)
+    if template is not None:
+        metas.append(template.setdefault("metadata", {}))
+    for meta in metas:
+        labels = meta.setdefault("labels", {})
+        labels |= {PART_OF: "sds", MANAGED_BY: "sdsk8s", COMPONENT: component.name}
+
+
+def _per_queue(objects: list[dict[str, Any]], component: Component, site: Site) -> list[dict[str, Any]]:
+    if not component.per_queue:
+        return objects
+    out: list[dict[str, Any]] = []
+    for obj in objects:
+        if obj["metadata"]["name"] == component.per_queue:
+            out.extend(_for_queue(obj, queue) for queue in site.queues())
+        else:
+            out.append(obj)
+    return out
+
+
+def _for_queue(obj: Mapping[str, Any], queue: str) -> dict[str, Any]:
+    """A copy of a worker object for one queue: name and `app.kubernetes.io/name` get the queue, SDS_QUEUE is set."""
+    clone = copy.deepcopy(dict(obj))
+    slug = re.sub(r"[^a-z0-9-]+", "-", queue.lower()).strip("-")
+    name = f"{clone['metadata']['name']}-{slug}"[:63].rstrip("-")
+    clone["metadata"]["name"] = name
+    label = "app.kubernetes.io/name"
+    clone["metadata"].setdefault("labels", {})[label] = name
+    spec = clone.get("spec", {})
+    if label in spec.get("selector", {}).get("matchLabels", {}):
+        spec["selector"]["matchLabels"][label] = name
+    template = pod_template(clone)
+    if template is not None:
+        template.setdefault("metadata", {}).setdefault("labels", {})[label] = name
+        for c in template["spec"]["containers"]:
+            env = [e for e in c.get("env", ()) if e["name"] != "SDS_QUEUE"]
+            c["env"] = [*env, {"name": "SDS_QUEUE", "value": queue}]
+        for spread in template["spec"].get("topologySpreadConstraints", ()):
+            spread["labelSelector"]["matchLabels"][label] = name
+    return clone
+
+
+def _rank(obj: Mapping[str, Any]) -> tuple[int, str]:
+    kind = obj["kind"]
+    if kind not in KIND_ORDER:
+        raise ConfigError(f"objects of kind {kind} are not supported in manifests", target=obj["metadata"]["name"])
+    return KIND_ORDER.index(kind), obj["metadata"]["name"]
