@@ -1,0 +1,125 @@
+"""What one image of the site is made of. Data only: a component's folder names its images in `images:`.
+
+    images:
+      mozart:
+        dockerfile: worker                  a folder of dockerfiles/ (service, worker, a store's)
+        packages: [hysds, mozart]           folders of the site's source tree, in import order
+        links: {/opt/sds/ops/X: /opt/sds/etc/Y}   files that are read from mounted config
+        args: {OS_PACKAGES: bind9-dnsutils} build arguments
+      elasticsearch:
+        external: registry.example/elasticsearch:7.10.2     use this reference, build nothing
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdsk8s.errors import ConfigError
+from sdsk8s.model.names import unknown
+
+_KEYS = ("dockerfile", "packages", "links", "args", "external")
+_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_PACKAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_ARG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REFERENCE = re.compile(r"[\w.:/-]+(@sha256:[0-9a-f]{64})?")
+# Links are made inside the code layer; elsewhere they could shadow a file of the system.
+LINK_ROOT = "/opt/sds/"
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """name        logical name: `sds/NAME` in manifests
+    dockerfile  folder of dockerfiles/
+    packages    folders of the source tree
+    links       {path in the image: target}
+    args        {build argument: value}
+    external    a reference to use as it is; nothing is built then
+    """
+
+    name: str
+    dockerfile: str
+    packages: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    args: Mapping[str, str] = field(default_factory=dict)
+    external: str | None = None
+
+    @staticmethod
+    def from_dict(name: str, data: Mapping[str, Any] | None) -> ImageSpec:
+        """Validate one entry of `images:`. ConfigError names the image, the key and the nearest known key."""
+        where = f"images.{name}"
+        if not _NAME.fullmatch(name):
+            raise ConfigError(f'"{name}" is no image name', target=where, words="lower case, digits, . _ -")
+        if not isinstance(data, Mapping):
+            raise ConfigError("an image is a mapping", target=where, words=f"known keys: {', '.join(_KEYS)}")
+        for key in data:
+            if key not in _KEYS:
+                raise ConfigError(f'unknown key "{key}"', target=where, words=unknown(str(key), _KEYS))
+        external = data.get("external")
+        if external is not None and (not isinstance(external, str) or not _REFERENCE.fullmatch(external)):
+            raise ConfigError(f"{external!r} is no image reference", target=f"{where}.external")
+        if external is None and not data.get("dockerfile"):
+            raise ConfigError('one of the keys "dockerfile" and "external" is needed', target=where)
+        return ImageSpec(
+            name=name,
+            dockerfile=_folder(str(data.get("dockerfile") or ""), f"{where}.dockerfile"),
+            packages=_packages(data.get("packages"), f"{where}.packages"),
+            links=_links(data.get("links"), f"{where}.links"),
+            args=_args(data.get("args"), f"{where}.args"),
+            external=external,
+        )
+
+    def replaced_by(self, reference: str) -> ImageSpec:
+        """The same logical image, taken from a registry as it is."""
+        return dataclasses.replace(
+            ImageSpec.from_dict(self.name, {"external": reference}), dockerfile=self.dockerfile
+        )
+
+
+def _folder(value: str, where: str) -> str:
+    if value and not _PACKAGE.fullmatch(value):
+        raise ConfigError(f'"{value}" is no folder name', target=where)
+    return value
+
+
+def _packages(value: Any, where: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+        raise ConfigError("a list of folder names is wanted", target=where)
+    for package in value:
+        if not _PACKAGE.fullmatch(package):
+            raise ConfigError(f'"{package}" is no folder name of the source tree', target=where)
+    if len(set(value)) != len(value):
+        raise ConfigError("a package is named twice", target=where, words=", ".join(value))
+    return tuple(value)
+
+
+def _links(value: Any, where: str) -> dict[str, str]:
+    links = _strings(value, where)
+    for link, target in links.items():
+        if posixpath.normpath(link) != link or not link.startswith(LINK_ROOT):
+            raise ConfigError(f'link "{link}" is not a plain path below {LINK_ROOT}', target=where)
+        if not target.startswith("/") or posixpath.normpath(target) != target:
+            raise ConfigError(f'target "{target}" of a link is not a plain absolute path', target=where)
+    return links
+
+
+def _args(value: Any, where: str) -> dict[str, str]:
+    args = _strings(value, where)
+    for name in args:
+        if not _ARG.fullmatch(name):
+            raise ConfigError(f'"{name}" is no name of a build argument', target=where)
+    return args
+
+
+def _strings(value: Any, where: str) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or any(isinstance(v, dict | list) or v is None for v in value.values()):
+        raise ConfigError("a mapping of names to text is wanted", target=where)
+    return {str(k): str(v) for k, v in value.items()}
