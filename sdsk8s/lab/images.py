@@ -38,6 +38,8 @@ TRIM = (
     'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/var/log/* "$1"/var/cache/debconf/*-old '
     '"$1"/var/lib/dpkg/*-old "$1"/etc/resolv.conf "$1"/etc/hostname'
 )
+INCLUDED = ("usr-is-merged",)
+MERGED_USR = "/usr/share/mmdebstrap/hooks/merged-usr"
 # As in the usual slim images: nothing cached, nothing in languages, no services started by apt.
 APT_CONF = (
     'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };\n'
@@ -83,7 +85,7 @@ def mirror() -> str:
 
 
 def base_layer() -> Path:
-    return tools.cache() / "images" / f"{SUITE}-{key(SUITE, DPKG_CONF, APT_CONF, TRIM, mirror())}.tar.gz"
+    return tools.cache() / "images" / f"{SUITE}-{key(SUITE, *INCLUDED, DPKG_CONF, APT_CONF, TRIM, mirror())}.tar.gz"
 
 
 def base_image(say: Callable[[str], None]) -> Image:
@@ -113,6 +115,9 @@ def make_base(layer: Path) -> None:
             "--mode=root",
             "--variant=minbase",
             "--quiet",
+            # `usr-is-merged` instead of `usrmerge`, which would bring the whole of Perl along.
+            f"--include={','.join(INCLUDED)}",
+            f"--hook-dir={MERGED_USR}",
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED),
             f"--customize-hook={TRIM}",
             f'--customize-hook=upload "{apt}" /etc/apt/apt.conf.d/90slim',
