@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdsk8s.errors import StepError
 from sdsk8s.planner.steps import Apply, Build, Delete, Exec, Scale, Step, WaitGone, WaitJob, WaitReady
-from sdsk8s.render.images import pin_digests
+from sdsk8s.render.digests import pin_digests
 from sdsk8s.runner.run import Say
 
 if TYPE_CHECKING:

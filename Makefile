@@ -1,0 +1,37 @@
+# Two commands: `make demo` and `make test`. Both install what they need, and say so first.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check unit cluster bench clean install
+
+install: $(STAMP)
+
+$(STAMP): setup.py pyproject.toml scripts/install.sh
+	@PYTHON="$(PYTHON)" scripts/install.sh $(VENV)
+	@touch $@
+
+demo: $(STAMP) ## a real Kubernetes, a real system on it, operated by the sds verbs
+	@$(BIN)/python examples/demo.py $(DEMO_ARGS)
+
+check: $(STAMP) ## lint, types, import rules, unit tests: below a minute
+	@echo "== ruff"; $(BIN)/ruff check -q . && $(BIN)/ruff format -q --check .
+	@echo "== mypy --strict"; $(BIN)/mypy
+	@echo "== import rules"; $(BIN)/lint-imports --no-logo | tail -n 2
+	@$(BIN)/pytest -q tests/unit tests/boundary -m "not lab" -x
+
+unit: $(STAMP)
+	@$(BIN)/pytest -q tests/unit tests/boundary -m "not lab"
+
+test: $(STAMP) ## everything: the checks, then the suite on a lab of its own (named "test")
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/pytest tests $(TEST_ARGS)
+
+bench: $(STAMP) ## side by side with kubectl, as ratios
+	@$(BIN)/python benchmarks/run.py
+
+clean: ## what make made here; labs are ended by `sdsk8s lab down --purge`
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,22 @@
+"""Tagged references become digests: what runs is exactly what was built, whatever happens to the tag."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from sdsk8s.render.objects import pod_template
+
+
+def pin_digests(obj: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
+    """A copy of the object whose known tagged references end in `@sha256:...`."""
+    clone: dict[str, Any] = copy.deepcopy(dict(obj))
+    template = pod_template(clone)
+    if template is not None:
+        spec = template.get("spec", {})
+        for c in [*spec.get("initContainers", ()), *spec.get("containers", ())]:
+            digest = digests.get(c.get("image", ""))
+            if digest:
+                c["image"] = f"{c['image']}@{digest}"
+    return clone
