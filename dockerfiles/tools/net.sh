@@ -8,6 +8,7 @@ if [ -f $net/ca.crt ]; then
     export SSL_CERT_FILE=$net/ca.crt REQUESTS_CA_BUNDLE=$net/ca.crt CURL_CA_BUNDLE=$net/ca.crt PIP_CERT=$net/ca.crt
 fi
 apt_install() {
+    mkdir -p /usr/share/man/man1 /usr/share/man/man7 # some packages fail to link their manual into a slim system
     apt-get -qq update
     apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "$@"
 }
