@@ -14,6 +14,7 @@ if [ -f /build/net/ca.crt ]; then
     export MAVEN_OPTS="-Djavax.net.ssl.trustStore=/build/cacerts -Djavax.net.ssl.trustStorePassword=changeit"
 fi
 python3 /build/assemble_home.py /build/modules.json "$1" --mvn "$mvn"
-rm -rf "$1/bin" "$1/config" "$1/logs" # started by its main class, with settings from the run folder
+rm -rf "$1"/bin/* "$1/config" "$1/logs" # started by its main class; settings are in the run folder
+mkdir -p "$1/bin" "$1/plugins" # the server insists on these
 cp /build/log4j2.properties "$1/"
 chmod -R a+rX,go-w "$1"
