@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import os
 import resource
@@ -150,7 +151,7 @@ def start(lab: Lab, say: Say) -> None:
         files = render(lab)
         for path, text in files.items():
             write(path, text)
-        say(f"network: bridge {lab.bridge}, {lab.node_count} node namespaces")
+        say(f"network: bridge {lab.bridge}, namespaces of {', '.join(node.name for node in lab.nodes)}")
         net.up(lab)
         mounts.up(lab)
         for node in lab.nodes:
@@ -176,10 +177,14 @@ def wait_ready(lab: Lab, say: Say) -> None:
     say("API server ready")
     wait_for(lambda: bootstrapped(api), 30, "the first objects", lab, "apiserver")
     wait_for(
-        lambda: nodes_ready(api) >= {node.name for node in lab.nodes}, 90, "the nodes", lab, "node1-kubelet"
+        lambda: nodes_ready(api, kubelet_starts(lab)) >= {node.name for node in lab.nodes},
+        90,
+        "the nodes",
+        lab,
+        "node1-kubelet",
     )
     forget_nodes(api, lab)
-    say(f"{lab.node_count} of {lab.node_count} nodes Ready")
+    say(", ".join(node.name for node in lab.nodes) + " Ready")
     wait_for(lambda: free_volumes(api) > 0, 30, "free volumes", lab, "volumes")
     wait_for(lab.docker_socket.exists, 30, "dockerd", lab, "docker")
     wait_for(
@@ -223,19 +228,36 @@ def bootstrapped(api: Api) -> bool:
     return True
 
 
-def nodes_ready(api: Api) -> set[str]:
-    """Names of Ready nodes."""
+def kubelet_starts(lab: Lab) -> dict[str, float]:
+    """When each node's kubelet was started, in seconds of the epoch."""
+    now = time.time()
+    suffix = "-kubelet"
+    return {
+        part.name.removesuffix(suffix): now - part.uptime
+        for part in supervise.parts(lab)
+        if part.name.endswith(suffix)
+    }
+
+
+def nodes_ready(api: Api, since: dict[str, float]) -> set[str]:
+    """Names of nodes that are Ready by the word of their present kubelet (`since`: when it was started).
+
+    After a restart the cluster still holds what the kubelet said before.
+    """
     try:
         items = api.request("GET", "/api/v1/nodes")["items"]
     except SdsError:
         return set()
-    return {item["metadata"]["name"] for item in items if is_ready(item)}
+    return {item["metadata"]["name"] for item in items if is_ready(item, since.get(item["metadata"]["name"]))}
 
 
-def is_ready(node: dict[str, object]) -> bool:
-    status = node.get("status")
-    conditions = status.get("conditions", []) if isinstance(status, dict) else []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+def is_ready(node: dict[str, Any], since: float | None) -> bool:
+    for one in node.get("status", {}).get("conditions", []):
+        if one["type"] == "Ready" and since is not None:
+            beat = datetime.datetime.fromisoformat(one["lastHeartbeatTime"]).timestamp()
+            # Both clocks count whole seconds.
+            return bool(one["status"] == "True" and beat >= since - 1)
+    return False
 
 
 def forget_nodes(api: Api, lab: Lab) -> None:
@@ -275,7 +297,9 @@ def clean(lab: Lab, say: Say, grace: float) -> None:
         names = [part.name for part in supervise.parts(lab)]
         supervise.stop(lab, [name for name in names if name.endswith("-kubelet")])
         cgroups.end_containers(lab.cgroup, grace)
-        supervise.stop(lab, names)
+        # The API server ends quickly only while its etcd still answers.
+        supervise.stop(lab, [name for name in names if name != "etcd"])
+        supervise.stop(lab, ["etcd"])
         supervise.shutdown(lab)
     stayed = cgroups.kill(lab.cgroup)
     if stayed:
@@ -301,7 +325,7 @@ def status(name: str) -> dict[str, Any]:
     lab = record.load(plan.STATE_ROOT / plan.check_name(name))
     parts = supervise.parts(lab)
     up_count = sum(1 for part in parts if part.state == "RUNNING")
-    ready = nodes_ready(Api(lab)) if parts else set()
+    ready = nodes_ready(Api(lab), kubelet_starts(lab)) if parts else set()
     whole = bool(parts) and up_count == len(parts) and ready >= {node.name for node in lab.nodes}
     return {
         "lab": lab.name,

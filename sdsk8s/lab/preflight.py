@@ -141,7 +141,7 @@ def check_tools(lacking: Sequence[str], system_go: object) -> Check:
 
 def check_memory(available: int, nodes: int) -> Check:
     needed = memory_needed(nodes)
-    words = f"{available} MiB available, {nodes} node{'s' if nodes > 1 else ''} need {needed} MiB"
+    words = f"{available} MiB available, {needed} MiB needed for {nodes} node{'s' if nodes > 1 else ''}"
     if available < needed:
         return Check("memory", "missing", words + ("; try --nodes 1" if nodes > 1 else ""))
     return Check("memory", "ok", words)
