@@ -5,6 +5,7 @@ Runs as a part of the lab: `python -m sdsk8s.lab.volumes STATE_FOLDER`.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import time
@@ -46,7 +47,9 @@ def to_recycle(one: dict[str, Any], folder: Path) -> Path | None:
     path = one["spec"].get("local", {}).get("path", "")
     if one.get("status", {}).get("phase") != "Released" or one["metadata"].get("deletionTimestamp"):
         return None
-    return Path(path) if path and Path(path).parent == folder else None
+    # By name as well: `..` has the right parent too.
+    ours = path and Path(path).parent == folder and re.fullmatch(r"lab-\d+", Path(path).name)
+    return Path(path) if ours else None
 
 
 def recycle(api: Api, one: dict[str, Any], path: Path) -> None:
