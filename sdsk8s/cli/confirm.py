@@ -11,13 +11,17 @@ from sdsk8s.errors import RefusedError
 GERUND = {"start": "Starting", "stop": "Stopping", "reset": "Resetting", "update": "Updating"}
 
 
-def confirm(verb: str, target: str, *, force_flag: str) -> bool:
-    """True for y, Y, yes, YES. RefusedError when nobody can be asked."""
+def need_terminal(verb: str, force_flag: str) -> None:
+    """RefusedError when nobody can be asked, before anything is looked at."""
     if not sys.stdin.isatty():
         raise RefusedError(
             f"{verb} needs an answer, and there is no terminal to ask",
             next=f"the same command with {force_flag}, which answers yes",
         )
+
+
+def confirm(verb: str, target: str) -> bool:
+    """True for y, Y, yes, YES."""
     plural = "s" if target == "all" else ""
     while True:
         answer = click.prompt(

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from sdsk8s.cli.confirm import confirm
+from sdsk8s.cli.confirm import confirm, need_terminal
 from sdsk8s.cli.options import Options
 from sdsk8s.cli.session import Session
 from sdsk8s.errors import RefusedError
@@ -21,14 +21,24 @@ from sdsk8s.runner.run import Report
 
 
 def operate(
-    verb: str, target: str, options: Options, *, config_only: bool = False, stores: bool = False, flag: str = "--yes"
+    verb: str,
+    target: str,
+    options: Options,
+    *,
+    config_only: bool = False,
+    stores: bool = False,
+    flag: str = "--yes",
+    legacy: bool = False,
 ) -> int:
     """Run one verb on one target (a component, a store, or `all`). Returns the exit code.
 
     flag: how the front end calls the option that answers yes, for the refusal without a terminal.
+    legacy: `all` is every component whose `verbs` include the verb, instead of every component.
     """
     session = Session(options)
-    chosen = _choose(session, verb, target, stores)
+    chosen = _choose(session, verb, target, stores, legacy)
+    if not options.yes and not options.dry_run:
+        need_terminal(verb, flag)
     plan, digests = make_plan(session, verb, target, chosen, config_only=config_only, stores=stores)
     if options.dry_run:
         _show(plan, options)
@@ -38,7 +48,7 @@ def operate(
         return 0
     if not options.yes:
         _show_on(sys.stderr, plan)
-        if not confirm(verb, target, force_flag=flag):
+        if not confirm(verb, target):
             click.echo("not confirmed: nothing was changed", err=True)
             return 0
     report = _execute(session, plan, digests, options)
@@ -82,8 +92,8 @@ def make_plan(
     return plan, {ref: digest for ref, digest in live.digests.items() if digest}
 
 
-def _choose(session: Session, verb: str, target: str, stores: bool) -> list[Component]:
-    chosen = session.catalogue.select(target)
+def _choose(session: Session, verb: str, target: str, stores: bool, legacy: bool) -> list[Component]:
+    chosen = session.catalogue.select(target, verb if legacy else "")
     if stores:
         chosen = [*chosen, *(c for c in session.catalogue.stores_of(chosen) if c not in chosen)]
     if target == "all":

@@ -1,0 +1,35 @@
+"""Which components a verb knows: read from the catalogue, since components are data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sdsk8s.errors import SdsError
+from sdsk8s.files.data import folder
+from sdsk8s.files.site import home_folder
+from sdsk8s.files.yamlfile import read_mapping
+
+ALL = "all"
+
+
+def components(verb: str, *more: str) -> list[str]:
+    """Names of the components whose `verbs` include the verb, in legacy order, then the words of `more`."""
+    found: dict[str, dict[str, Any]] = {}
+    for root in [*_site_folders(), folder("manifests")]:
+        for file in sorted(root.glob("*/component.yaml")):
+            data = read_mapping(file)
+            found.setdefault(str(data.get("name", file.parent.name)), data)
+    known = [name for name, data in found.items() if verb in (data.get("verbs") or ())]
+    return [*sorted(known, key=lambda name: (int(found[name].get("order", 100)), name)), *more]
+
+
+def _site_folders() -> list[Path]:
+    """The site's own catalogue folders. A site that cannot be read has none here; the verb itself will complain."""
+    try:
+        data = read_mapping(home_folder() / "site.yaml")
+    except SdsError:
+        return []
+    folders = data.get("manifests")
+    paths = [Path(str(p)).expanduser() for p in folders] if isinstance(folders, list) else []
+    return [p for p in paths if p.is_dir()]
