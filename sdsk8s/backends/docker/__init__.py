@@ -1,0 +1,1 @@
+"""Building images. The only place that imports `docker`; this module itself imports nothing of it."""

@@ -1,0 +1,148 @@
+"""What a build is made from: files of dockerfiles/, source trees, and the tar that carries them to the engine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import IO
+
+from sdsk8s.backends.docker.kinds import TOOLS, Kind
+from sdsk8s.errors import ConfigError
+from sdsk8s.model.names import nearest
+
+EXCLUDED_NAMES = frozenset(
+    {".git", ".hg", ".svn", "__pycache__", ".venv", "node_modules", ".tox", ".mypy_cache", ".pytest_cache",
+     ".ruff_cache", ".DS_Store"}
+)  # fmt: skip
+EXCLUDED_ENDINGS = (".pyc", ".pyo", ".egg-info")
+CONSTRAINTS = "constraints.txt"
+"""Optional file of the source tree: versions that pip must keep to."""
+_EPOCH = 315532800  # 1980-01-01: the same context is the same tar
+_MEMORY = 64 * 1024 * 1024
+
+
+def walk(folder: Path) -> Iterator[tuple[str, Path]]:
+    """(relative path, file) of every file below a folder, sorted; links are followed, as copying over SSH did.
+
+    A link that leads nowhere is left out, and so is one that leads back to a folder it lies in.
+    """
+    yield from _walk(folder, "", frozenset())
+
+
+def _walk(folder: Path, prefix: str, above: frozenset[str]) -> Iterator[tuple[str, Path]]:
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    for entry in sorted(os.scandir(folder), key=lambda e: e.name):
+        if entry.name in EXCLUDED_NAMES or entry.name.endswith(EXCLUDED_ENDINGS):
+            continue
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", above | {real})
+        elif entry.is_file():
+            yield prefix + entry.name, Path(entry.path)
+
+
+def package_folders(source: Path, packages: Sequence[str]) -> dict[str, Path]:
+    """{package: folder}. ConfigError names the first that is missing, and what is there."""
+    found = {}
+    for package in packages:
+        folder = source / package
+        if not folder.is_dir():
+            there = sorted(p.name for p in source.iterdir() if p.is_dir()) if source.is_dir() else []
+            near = nearest(package, there)
+            raise ConfigError(
+                f'the source tree has no folder "{package}"' if there else "there is no source tree",
+                target=str(source),
+                words=(f'did you mean "{near}"? ' if near else "") + (f"there: {', '.join(there)}" if there else ""),
+                next="set `source` in site.yaml, or `packages` of the image",
+            )
+        found[package] = folder
+    return found
+
+
+def source_files(source: Path, packages: Sequence[str]) -> dict[str, Path]:
+    """{path in the context's packages/: file} of the packages, and the constraints file if there is one."""
+    files = {
+        f"{package}/{relative}": path
+        for package, folder in package_folders(source, packages).items()
+        for relative, path in walk(folder)
+    }
+    if packages and (source / CONSTRAINTS).is_file():
+        files[CONSTRAINTS] = source / CONSTRAINTS
+    return files
+
+
+def recipe_files(dockerfiles: Path, kind: Kind) -> dict[str, Path]:
+    """{path in the context: file} of a kind: its folders, later ones over earlier ones, and the shared tools."""
+    files = {f"{TOOLS}/{relative}": path for relative, path in walk(dockerfiles / TOOLS)}
+    for folder in kind.folders:
+        files.update(walk(dockerfiles / folder))
+    if "Dockerfile" not in files:
+        raise ConfigError("no Dockerfile", target=", ".join(str(dockerfiles / f) for f in kind.folders))
+    return files
+
+
+def tree_files(source: Path, packages: Sequence[str]) -> dict[str, str]:
+    """{relative path: sha256} of the packages' files, for the content tag."""
+    return digests(source_files(source, packages))
+
+
+def digests(files: Mapping[str, Path]) -> dict[str, str]:
+    """{path: sha256 of the content}, `+x` behind it for an executable."""
+    out = {}
+    for name, path in files.items():
+        out[name] = _sha256(path) + ("+x" if _executable(path) else "")
+    return out
+
+
+def make_context(
+    recipe: Mapping[str, Path], packages: Mapping[str, Path], links: Mapping[str, str], net: Mapping[str, bytes]
+) -> IO[bytes]:
+    """The build context as an open tar file: recipe at the root, packages/, net/, links.json.
+
+    Large contexts lie in a temporary file that is gone when the handle is closed.
+    """
+    out = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115  the caller closes it
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for folder in ("packages", "net"):
+            info = tarfile.TarInfo(folder)
+            info.type, info.mode, info.mtime = tarfile.DIRTYPE, 0o755, _EPOCH
+            tar.addfile(info)
+        for name, path in [*sorted(recipe.items()), *((f"packages/{n}", p) for n, p in sorted(packages.items()))]:
+            with _open(path) as handle:
+                size = os.fstat(handle.fileno()).st_size
+                tar.addfile(_info(name, size, executable=_executable(path)), handle)
+        links_json = json.dumps(dict(links), sort_keys=True).encode()
+        for name, data in [("links.json", links_json), *((f"net/{n}", d) for n, d in sorted(net.items()))]:
+            tar.addfile(_info(name, len(data)), io.BytesIO(data))
+    out.seek(0)
+    return out
+
+
+def _info(name: str, size: int, *, executable: bool = False) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime, info.mode = size, _EPOCH, 0o755 if executable else 0o644
+    return info
+
+
+def _executable(path: Path) -> bool:
+    return bool(path.stat().st_mode & 0o100)
+
+
+def _sha256(path: Path) -> str:
+    with _open(path) as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _open(path: Path) -> BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as err:
+        raise ConfigError("a file cannot be read", target=str(path), words=err.strerror or str(err)) from None

@@ -1,0 +1,92 @@
+"""What the folders of dockerfiles/ say about themselves: kinds, their files, and size budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sdsk8s.errors import ConfigError, ImageError
+from sdsk8s.files.yamlfile import read_mapping
+from sdsk8s.model.names import unknown
+
+TOOLS = "tools"  # copied into every build
+_KEYS = ("folders", "target", "parent", "args")
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Kind:
+    """name     folder of dockerfiles/
+    folders  laid over each other
+    target   stage, or None for the last
+    parent   build argument that takes the parent's reference
+    args     build arguments
+    """
+
+    name: str
+    folders: tuple[str, ...]
+    target: str | None = None
+    parent: str = "BASE"
+    args: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """limits: {image or kind: MB}; before, goal: MB of the images that these replace."""
+
+    limits: Mapping[str, int]
+    before: int
+    goal: int
+
+    def limit(self, image: str, kind: str) -> int:
+        """Bytes that the image may have, uncompressed."""
+        return next(self.limits[k] for k in (image, kind, "default") if k in self.limits) * MB
+
+    def words(self, image: str, kind: str, size: int) -> str:
+        """`mozart: 168 MB of 400 MB (before: 3500 MB, goal then: 850 MB)`"""
+        limit = self.limit(image, kind) // MB
+        return f"{image}: {size / MB:.0f} MB of {limit} MB (before: {self.before} MB, goal then: {self.goal} MB)"
+
+    def check(self, image: str, kind: str, size: int) -> None:
+        """ImageError when an image is over its budget."""
+        if size > self.limit(image, kind):
+            raise ImageError(
+                f"image {image} is over its size budget",
+                target=self.words(image, kind, size),
+                words="docker history shows the layers",
+                next="leave packages out, or raise the budget in dockerfiles/budgets.yaml",
+            )
+
+
+def load_kind(dockerfiles: Path, name: str) -> Kind:
+    """The kind of that name. ConfigError names the nearest folder when there is none."""
+    path = dockerfiles / "kinds.yaml"
+    data = read_mapping(path).get(name) or {}
+    for key in data:
+        if key not in _KEYS:
+            raise ConfigError(f'unknown key "{key}"', target=f"{path}, {name}", words=unknown(str(key), _KEYS))
+    folders = tuple(str(f) for f in data.get("folders") or (name,))
+    known = sorted(p.parent.name for p in dockerfiles.glob("*/Dockerfile"))
+    for folder in folders:
+        if not (dockerfiles / folder).is_dir():
+            raise ConfigError(f'no folder "{folder}"', target=str(dockerfiles), words=unknown(folder, known))
+    return Kind(
+        name=name,
+        folders=folders,
+        target=data.get("target"),
+        parent=str(data.get("parent", "BASE")),
+        args={str(k): str(v) for k, v in (data.get("args") or {}).items()},
+    )
+
+
+def load_budgets(dockerfiles: Path) -> Budgets:
+    """`budgets.yaml`. ConfigError when a number is missing or is none."""
+    path = dockerfiles / "budgets.yaml"
+    data = read_mapping(path)
+    try:
+        limits = {str(k): int(v) for k, v in data["budgets"].items()}
+        limits["default"]
+        return Budgets(limits, int(data["compare"]["before"]), int(data["compare"]["goal"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as err:
+        raise ConfigError("the size budgets cannot be read", target=str(path), words=repr(err)) from None

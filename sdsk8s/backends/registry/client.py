@@ -1,0 +1,185 @@
+"""A small client of registries (OCI distribution, v2): is it there, which tags, which digest, which labels.
+
+Plain HTTP is spoken only to registries on loopback or private addresses, or named insecure. Credentials come from
+`docker login` (config.json) and never go over plain HTTP, except to loopback.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from sdsk8s.backends.registry.reference import Reference
+from sdsk8s.errors import ImageError
+
+MANIFESTS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+
+
+class Registry:
+    """Clients of any number of registry hosts.
+
+    insecure  hosts that may be spoken to in plain HTTP, besides private addresses
+    timeout   seconds to connect; reading may take three times as long
+    """
+
+    def __init__(self, *, insecure: Collection[str] = (), timeout: float = 5.0) -> None:
+        self._insecure = frozenset(insecure)
+        self._pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=timeout, read=3 * timeout), retries=urllib3.Retry(2, backoff_factor=0.2)
+        )
+        self._scheme: dict[str, str] = {}
+        self._tokens: dict[tuple[str, str], str] = {}
+
+    def reachable(self, host: str) -> tuple[bool, str]:
+        """(True, "") when the host answers as a registry; (False, its own words) otherwise. Raises nothing."""
+        try:
+            answer = self._get(host, "/v2/", scope="")
+        except ImageError as err:
+            return False, err.words or err.what
+        if answer.status == 200:
+            return True, ""
+        if answer.status == 401:
+            return False, "it wants credentials: docker login " + host
+        return False, f"HTTP {answer.status} for /v2/"
+
+    def digest(self, ref: str) -> str | None:
+        """The manifest's `sha256:...`, or None when the registry does not have it."""
+        where = Reference.parse(ref)
+        answer = self._get(where.host, f"/v2/{where.repository}/manifests/{where.target}", method="HEAD")
+        if answer.status == 404:
+            return None
+        self._expect(answer, ref)
+        return answer.headers.get("Docker-Content-Digest")
+
+    def tags(self, repository: str) -> list[str]:
+        """Tags of `HOST/REPOSITORY`, sorted; none when the registry does not know it."""
+        where = Reference.parse(repository)
+        path: str | None = f"/v2/{where.repository}/tags/list"
+        found: set[str] = set()
+        while path:
+            answer = self._get(where.host, path)
+            if answer.status == 404:
+                break
+            self._expect(answer, repository)
+            found.update(answer.json().get("tags") or ())
+            next_page = re.search(r'<([^>]+)>;\s*rel="?next', answer.headers.get("Link", ""))
+            path = re.sub(r"^https?://[^/]+", "", next_page.group(1)) if next_page else None
+        return sorted(found)
+
+    def labels(self, ref: str) -> dict[str, str]:
+        """Labels of the image's config; of an index, those of its first image. ImageError when it is not there."""
+        where = Reference.parse(ref)
+        base = f"/v2/{where.repository}"
+        manifest = self._document(where, f"{base}/manifests/{where.target}", ref)
+        if "manifests" in manifest:
+            manifest = self._document(where, f"{base}/manifests/{manifest['manifests'][0]['digest']}", ref)
+        config = self._document(where, f"{base}/blobs/{manifest['config']['digest']}", ref)
+        return dict((config.get("config") or {}).get("Labels") or {})
+
+    def _document(self, where: Reference, path: str, ref: str) -> Any:
+        answer = self._get(where.host, path)
+        self._expect(answer, ref)
+        return answer.json()
+
+    def _expect(self, answer: urllib3.BaseHTTPResponse, ref: str) -> None:
+        if answer.status != 200:
+            words = answer.data.decode(errors="replace")[:500] or answer.reason or ""
+            hint = f"docker login {Reference.parse(ref).host}" if answer.status in (401, 403) else ""
+            raise ImageError(f"the registry answers with {answer.status}", target=ref, words=words, next=hint)
+
+    def _get(
+        self, host: str, path: str, *, method: str = "GET", scope: str | None = None
+    ) -> urllib3.BaseHTTPResponse:
+        repository = "/".join(path.split("/")[2:-2]) if scope is None else scope
+        headers = {"Accept": ", ".join(MANIFESTS) if "/manifests/" in path else "*/*"}
+        last: Exception | None = None
+        for scheme in [self._scheme[host]] if host in self._scheme else self._schemes(host):
+            url = f"{scheme}://{host}{path}"
+            try:
+                token = self._tokens.get((host, repository))
+                extra = {"Authorization": token} if token else {}
+                answer = self._pool.request(method, url, headers={**headers, **extra})
+                if answer.status == 401 and not token:
+                    token = self._authorize(host, scheme, repository, answer.headers.get("WWW-Authenticate", ""))
+                    if token:
+                        self._tokens[(host, repository)] = token
+                        answer = self._pool.request(method, url, headers={**headers, "Authorization": token})
+                if answer.status == 400 and scheme == "http" and b"HTTPS server" in answer.data:
+                    continue  # a private registry that speaks TLS
+            except HTTPError as err:
+                last = err
+                continue
+            self._scheme[host] = scheme
+            return answer
+        cause = getattr(last, "reason", None) or last
+        raise ImageError(
+            "the registry does not answer", target=host, words=str(cause), next=f"curl -s http://{host}/v2/"
+        )
+
+    def _schemes(self, host: str) -> list[str]:
+        return ["http", "https"] if host in self._insecure or _private(host) else ["https"]
+
+    def _authorize(self, host: str, scheme: str, repository: str, challenge: str) -> str:
+        """Value of the Authorization header for a challenge, or ''."""
+        login = _login(host) if scheme == "https" or _loopback(host) else ""
+        if challenge.lower().startswith("basic"):
+            return f"Basic {login}" if login else ""
+        fields = dict(_CHALLENGE.findall(challenge))
+        realm = fields.get("realm", "")
+        if not realm.startswith("https://") and not _loopback(realm.partition("://")[2].partition("/")[0]):
+            return ""
+        query = {"service": fields.get("service", ""), "scope": f"repository:{repository}:pull"}
+        headers = {"Authorization": f"Basic {login}"} if login else {}
+        answer = self._pool.request("GET", realm, fields=query, headers=headers)
+        if answer.status != 200:
+            return ""
+        document: Mapping[str, Any] = answer.json()
+        return f"Bearer {document.get('token') or document.get('access_token')}"
+
+
+def _name(host: str) -> str:
+    return host.rpartition(":")[0].strip("[]") if ":" in host else host
+
+
+def _private(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(_name(host)).is_private
+    except ValueError:
+        return _name(host) == "localhost"
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(_name(host)).is_loopback
+    except ValueError:
+        return _name(host) == "localhost"
+
+
+def _login(host: str) -> str:
+    """base64(user:password) of `docker login`, or ''. Credential helpers are not asked."""
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        auths = json.loads((folder / "config.json").read_text()).get("auths", {})
+    except (OSError, ValueError):
+        return ""
+    entry = auths.get(host) or auths.get(f"https://{host}") or auths.get(f"https://{host}/v1/") or {}
+    if entry.get("auth"):
+        return str(entry["auth"])
+    if entry.get("username"):
+        return base64.b64encode(f"{entry['username']}:{entry.get('password', '')}".encode()).decode()
+    return ""
