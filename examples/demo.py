@@ -69,7 +69,7 @@ class Demo:
             "namespace": "sds",
             "source": str(tree),
             "registry": facts["registry"],
-            "engine": facts["docker_url"],
+            "engine": facts["docker"],
             "images": {"base": facts["base_image"]},
         }
         (home / "site.yaml").write_text(yaml.safe_dump(site, sort_keys=False))

@@ -120,8 +120,8 @@ def lab() -> Iterator[Lab]:
         [str(BIN / "sdsk8s"), "lab", "status", "--name", LAB, "-o", "json"], check=True, capture_output=True, text=True
     ).stdout
     facts = json.loads(out)
-    names = ("kubeconfig", "registry", "docker_url", "tools", "base_image")
-    yield Lab(LAB, **{n: facts[n] for n in names})
+    names = ("kubeconfig", "registry", "tools", "base_image")
+    yield Lab(LAB, docker_url=facts["docker"], **{n: facts[n] for n in names})
     if not os.environ.get("SDSK8S_KEEP_LAB"):
         subprocess.run([str(BIN / "sdsk8s"), "lab", "down", "--name", LAB, "--purge"], check=True)
 
