@@ -16,6 +16,7 @@ from sdsk8s.errors import RefusedError, SdsError
 from sdsk8s.lab import (
     cgroups,
     configs,
+    images,
     mounts,
     net,
     packages,

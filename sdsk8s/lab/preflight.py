@@ -83,8 +83,8 @@ def port_taken(address: str, port: int, kind: socket.SocketKind) -> bool:
     return False
 
 
-def checks(lab: Lab) -> list[Check]:
-    """All lines for a lab that is not running."""
+def checks(lab: Lab, remains: bool) -> list[Check]:
+    """All lines for a lab that is not running as it should. `remains`: processes of an earlier run still do."""
     found = [
         check_root(os.geteuid()),
         check_kernel(Path("/proc/filesystems").read_text(), Path("/proc/mounts").read_text()),
@@ -92,7 +92,7 @@ def checks(lab: Lab) -> list[Check]:
         check_tools(tools.missing(), tools.system_go),
         check_memory(memory(), lab.node_count),
         check_disk("disk for the lab", free_disk(lab.state), DISK_STATE_MIB, lab.state),
-        check_ports(lab),
+        check_remains() if remains else check_ports(lab),
         check_addresses(lab),
     ]
     if tools.missing():
@@ -163,8 +163,12 @@ def check_ports(lab: Lab) -> Check:
     return Check("ports", "ok", f"{lab.address}: {API_PORT} {REGISTRY_PORT} 53")
 
 
+def check_remains() -> Check:
+    return Check("ports", "will do", "held by an earlier run of this lab, which is ended first")
+
+
 def check_addresses(lab: Lab) -> Check:
-    routes = net.host_routes() if find("ip") else []
+    routes = net.host_routes(lab.bridge) if find("ip") else []
     met = overlapping(lab.index, routes)
     if met:
         words = "this machine has routes to " + ", ".join(map(str, met))

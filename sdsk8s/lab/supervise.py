@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sdsk8s.errors import SdsError
+from sdsk8s.errors import RefusedError, SdsError
 from sdsk8s.lab import cgroups
 from sdsk8s.lab.plan import Lab
 from sdsk8s.lab.programs import environment
@@ -37,12 +38,19 @@ def rpc(lab: Lab) -> Any:
 
 
 def alive(lab: Lab) -> bool:
-    """Whether a supervisord answers at the lab's socket."""
+    """Whether a supervisord answers at the lab's socket. RefusedError when we may not ask it."""
     if not lab.supervisor_socket.exists():
         return False
     try:
         return bool(rpc(lab).getState()["statename"] == "RUNNING")
-    except (OSError, xmlrpc.client.Error, ValueError):
+    except PermissionError as err:
+        raise RefusedError(
+            "the lab belongs to root",
+            target=str(lab.supervisor_socket),
+            words=str(err),
+            next="sudo sdsk8s lab ...",
+        ) from None
+    except (OSError, xmlrpc.client.Error, ValueError, http.client.HTTPException):
         return False
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -243,6 +244,20 @@ def answers() -> bool:
         return False
 
 
+def test_a_port_in_use_is_told_before_anything_is_touched() -> None:
+    before = machine()
+    index = plan.allot(NAME, record.taken().values(), lambda i: False)
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((f"127.30.{index}.1", 2379))
+        taken.listen()
+        done = sdsk8s("up", "--name", NAME, code=4)
+    assert f"in use: 127.30.{index}.1:2379 (etcd)" in done.stderr
+    assert "nothing was changed" in done.stderr
+    assert not (plan.STATE_ROOT / NAME).exists()
+    assert machine() == before
+
+
 def test_up_makes_a_cluster_that_runs_pods_with_claims_names_and_node_ports() -> None:
     done = sdsk8s("up", "--name", NAME, "--nodes", "1")
     assert "before anything is touched" in done.stderr
@@ -348,17 +363,39 @@ def test_after_a_restart_of_the_machine_up_starts_again() -> None:
     assert lives() == 3
 
 
+@pytest.mark.parametrize("seconds", [0.4, 1.5])
+def test_after_up_itself_was_killed_up_goes_on(seconds: float) -> None:
+    sdsk8s("down", "--name", NAME)
+    command = [sys.executable, "-c", "from sdsk8s.cli.main import main; main()", "lab", "up", "--name", NAME]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as begun:
+        time.sleep(seconds)
+        begun.kill()
+    sdsk8s("up", "--name", NAME)
+    settled()
+
+
+def test_another_number_of_nodes_keeps_the_objects() -> None:
+    before = lives()
+    sdsk8s("up", "--name", NAME, "--nodes", "2")
+    assert kubectl("get", "nodes", "-o", "name").split() == ["node/node1", "node/node2"]
+    settled()
+    sdsk8s("up", "--name", NAME, "--nodes", "1")
+    assert kubectl("get", "nodes", "-o", "name").split() == ["node/node1"]
+    settled()
+    assert lives() == before + 2
+
+
 def test_only_supervisord_killed() -> None:
-    one = lab()
+    one, before = lab(), lives()
     os.kill(int((one.run / "supervisord.pid").read_text()), signal.SIGKILL)
     until(lambda: status(code=1)["state"] == "down", 5, "the socket to be dead")
     sdsk8s("up", "--name", NAME)
     settled()
-    assert lives() == 4
+    assert lives() == before + 1
 
 
 def test_down_leaves_nothing_and_up_finds_the_state_again() -> None:
-    one = lab()
+    one, before = lab(), lives()
     assert traces(one) != []
     sdsk8s("down", "--name", NAME)
     assert traces(one) == []
@@ -366,7 +403,7 @@ def test_down_leaves_nothing_and_up_finds_the_state_again() -> None:
     assert status(code=1)["state"] == "down"
     sdsk8s("up", "--name", NAME)
     settled()
-    assert lives() == 5
+    assert lives() == before + 1
 
 
 def test_a_deleted_claims_volume_is_emptied_and_free_again() -> None:
