@@ -1,0 +1,251 @@
+"""What `status` knows: facts from one snapshot and from probes, judged by pure functions. Printing is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sdsk8s.model.catalogue import Catalogue
+from sdsk8s.model.component import Component
+from sdsk8s.model.exposure import Url, service_urls
+from sdsk8s.model.live import Live, Object
+from sdsk8s.model.names import COMPONENT, WORKLOADS
+from sdsk8s.model.pods import PodFacts, Program, matches, over, pod_facts
+from sdsk8s.model.site import Site
+
+ACTIVE, INACTIVE, UNKNOWN = "ACTIVE", "INACTIVE", "UNKNOWN"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """state: ready, updating, not ready, stopped or missing. age in seconds, of the youngest pod.
+
+    image: tag of the reference; trouble: why pods cannot be made, in the server's words.
+    """
+
+    kind: str
+    name: str
+    state: str
+    ready: int = 0
+    desired: int = 0
+    updated: int = 0
+    recorded: int | None = None
+    restarts: int = 0
+    age: int | None = None
+    nodes: tuple[str, ...] = ()
+    image: str = ""
+    trouble: str = ""
+    pods: tuple[PodFacts, ...] = ()
+    programs: tuple[Program, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one probe of a store pod: ok None means that it could not be asked."""
+
+    pod: str
+    ok: bool | None
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A line of "third-party services". down_by_choice: scaled to 0 or not deployed, which is no fault."""
+
+    store: str
+    label: str
+    state: str
+    words: str = ""
+    where: str = "kubernetes"
+    search: bool = False
+    asked: str = ""
+    down_by_choice: bool = False
+
+
+@dataclass(frozen=True)
+class ComponentStatus:
+    """state: ready, updating, not ready, stopped, not deployed, stub or elsewhere; note: one line for the last two."""
+
+    name: str
+    title: str
+    where: str
+    state: str
+    note: str = ""
+    stores: tuple[Store, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    urls: tuple[Url, ...] = ()
+    ok: bool = True
+
+
+@dataclass(frozen=True)
+class SystemStatus:
+    namespace: str
+    ok: bool
+    components: tuple[ComponentStatus, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Answers gathered beside the snapshot; whatever could not be asked is simply absent.
+
+    stores    {store: one Answer per pod}
+    programs  {pod: its programs, or the words of the failure}
+    urls      {url: reachable}
+    nodes     addresses of nodes, ready ones first
+    """
+
+    stores: Mapping[str, Sequence[Answer]] = field(default_factory=dict)
+    programs: Mapping[str, Sequence[Program] | str] = field(default_factory=dict)
+    urls: Mapping[str, bool] = field(default_factory=dict)
+    nodes: Sequence[str] = ()
+
+
+def system_status(
+    site: Site, catalogue: Catalogue, chosen: Iterable[Component], live: Live, probes: Probes, now: datetime
+) -> SystemStatus:
+    """Judge the chosen components. ok: everything that should run is ready, and so are the stores it needs."""
+    found = tuple(component_status(site, catalogue, c, live, probes, now) for c in chosen)
+    return SystemStatus(site.namespace, all(c.ok for c in found), found)
+
+
+def component_status(
+    site: Site, catalogue: Catalogue, component: Component, live: Live, probes: Probes, now: datetime
+) -> ComponentStatus:
+    where = site.where(component.name)
+    head = (component.name, component.title, where)
+    if component.stub:
+        return ComponentStatus(*head, "stub", component.stub)
+    if where != "kubernetes":
+        return ComponentStatus(*head, "elsewhere", f"lives outside the cluster (where: {where})")
+    loads = workloads(component, live, probes, now)
+    services = [(s.store, s.label) for s in component.services]
+    if component.store and component.check:
+        services = [(component.name, component.name)]
+    stores = tuple(_store(site, catalogue.get(name), label, live, probes) for name, label in services)
+    state = _state(loads)
+    # A store that is down on purpose is the fault of what runs and needs it, and of nobody else.
+    stores_ok = all(s.state == ACTIVE or s.where != "kubernetes" or s.down_by_choice for s in stores)
+    if state not in ("stopped", "not deployed"):
+        stores_ok = all(s.state == ACTIVE or s.where != "kubernetes" for s in stores)
+    programs_ok = all(p.state in ("RUNNING", "STARTING", "EXITED") for w in loads for p in w.programs)
+    ok = state not in ("not ready", "updating") and stores_ok and programs_ok
+    return ComponentStatus(*head, state, "", stores, loads, _urls(component, live, probes), ok)
+
+
+def workloads(component: Component, live: Live, probes: Probes, now: datetime) -> tuple[Workload, ...]:
+    """Workloads that exist, and those of the manifests that are missing beside them."""
+    found = {
+        (kind, name): obj
+        for kind in WORKLOADS
+        for name, obj in live.objects.get(kind, {}).items()
+        if (obj["metadata"].get("labels") or {}).get(COMPONENT) == component.name
+    }
+    out = [_workload(kind, name, obj, live, probes, now) for (kind, name), obj in found.items()]
+    if found:
+        declared = {(m["kind"], m["metadata"]["name"]) for m in component.manifests if m["kind"] in WORKLOADS}
+        missing = [k for k in declared if k not in found and k[1] != component.per_queue]
+        out += [Workload(kind, name, "missing") for kind, name in missing]
+    return tuple(sorted(out, key=lambda w: w.name))
+
+
+def _workload(kind: str, name: str, obj: Object, live: Live, probes: Probes, now: datetime) -> Workload:
+    spec, status = obj.get("spec", {}), obj.get("status") or {}
+    desired = int(spec.get("replicas", 1))
+    want = (spec.get("selector") or {}).get("matchLabels") or {}
+    pods = tuple(
+        sorted(
+            (pod_facts(p, now) for p in live.objects.get("Pod", {}).values() if matches(p, want) and not over(p)),
+            key=lambda p: p.name,
+        )
+    )
+    ready = min(int(status.get("readyReplicas") or 0), desired)
+    state = "ready" if live.ready(kind, name) else "updating" if ready == desired else "not ready"
+    ages = [p.age for p in pods if p.age is not None]
+    return Workload(
+        kind=kind,
+        name=name,
+        state="stopped" if desired == 0 else state,
+        ready=ready,
+        desired=desired,
+        updated=int(status.get("updatedReplicas") or 0),
+        recorded=live.recorded(kind, name),
+        restarts=sum(p.restarts for p in pods),
+        age=min(ages) if ages else None,
+        nodes=tuple(sorted({p.node for p in pods if p.node})),
+        image=_tag(obj),
+        trouble=_trouble(status),
+        pods=pods,
+        programs=tuple(program for p in pods for program in _programs(p.name, probes)),
+    )
+
+
+def _programs(pod: str, probes: Probes) -> list[Program]:
+    found = probes.programs.get(pod, ())
+    return [Program(pod, "supervisord", UNKNOWN, found)] if isinstance(found, str) else list(found)
+
+
+def _store(site: Site, store: Component, label: str, live: Live, probes: Probes) -> Store:
+    search = bool(store.check and any(word.startswith("es://") for word in store.check.command))
+    where = site.where(store.name)
+    if where != "kubernetes":
+        addresses = {str(site.config.get(key)) for key in store.addresses if site.config.get(key)}
+        words = f"lives outside the cluster ({', '.join([where, *sorted(addresses)])}), not asked"
+        return Store(store.name, label, UNKNOWN, words, where, search)
+    loads = [o for k in WORKLOADS for o in live.objects.get(k, {}).values() if _of(o, store)]
+    if not loads:
+        return Store(store.name, label, INACTIVE, "not deployed", where, search, down_by_choice=True)
+    if all(int(o.get("spec", {}).get("replicas", 1)) == 0 for o in loads):
+        return Store(store.name, label, INACTIVE, "stopped", where, search, down_by_choice=True)
+    answers = list(probes.stores.get(store.name, ()))
+    asked = ", ".join(a.pod for a in answers)
+    good = [a for a in answers if a.ok]
+    words = "; ".join(f"{a.pod}: {a.words}" for a in answers if not a.ok)
+    if good:
+        return Store(store.name, label, ACTIVE, words, where, search, asked)
+    if any(a.ok is False for a in answers):
+        return Store(store.name, label, INACTIVE, words, where, search, asked)
+    if not answers and store.check:
+        return Store(store.name, label, INACTIVE, "no running pod", where, search)
+    return Store(store.name, label, UNKNOWN, words or "no check is declared", where, search, asked)
+
+
+def _state(loads: Sequence[Workload]) -> str:
+    if not loads:
+        return "not deployed"
+    if all(w.state == "stopped" for w in loads):
+        return "stopped"
+    if any(w.state in ("not ready", "missing") for w in loads):
+        return "not ready"
+    return "updating" if any(w.state == "updating" for w in loads) else "ready"
+
+
+def _urls(component: Component, live: Live, probes: Probes) -> tuple[Url, ...]:
+    out = []
+    for name, service in sorted(live.objects.get("Service", {}).items()):
+        if (service["metadata"].get("labels") or {}).get(COMPONENT) != component.name:
+            continue
+        candidates = service_urls(service, probes.nodes)
+        if candidates:
+            best = next((u for u in candidates if probes.urls.get(u)), candidates[0])
+            out.append(Url(name, best, probes.urls.get(best)))
+    return tuple(out)
+
+
+def _of(obj: Object, component: Component) -> bool:
+    return bool((obj["metadata"].get("labels") or {}).get(COMPONENT) == component.name)
+
+
+def _tag(obj: Object) -> str:
+    containers = obj.get("spec", {}).get("template", {}).get("spec", {}).get("containers") or [{}]
+    ref, _, digest = str(containers[0].get("image", "")).partition("@")
+    name, _, tag = ref.rpartition(":")
+    return tag if name and "/" not in tag else digest.removeprefix("sha256:")[:12]
+
+
+def _trouble(status: Object) -> str:
+    for c in status.get("conditions") or ():
+        if c.get("type") == "ReplicaFailure" and c.get("status") == "True":
+            return f"{c.get('reason', '')}: {c.get('message', '')}"
+    return ""
