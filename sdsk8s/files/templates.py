@@ -9,9 +9,9 @@ from sdsk8s.model.component import Component, ConfigFile
 from sdsk8s.model.site import Site
 
 
-def load_texts(site: Site, components: list[Component]) -> dict[tuple[str, str], str]:
-    """{(component, file): template text}. ConfigError names the file and every place that was looked at."""
-    return {(c.name, e.file): _read(site, c, e) for c in components for e in c.config}
+def load_texts(site: Site, components: list[Component]) -> dict[tuple[str, str, str], str]:
+    """{(component, object, file): template text}. ConfigError names the file and every place that was looked at."""
+    return {(c.name, e.into, e.file): _read(site, c, e) for c in components for e in c.config}
 
 
 def places(site: Site, component: Component, entry: ConfigFile) -> list[Path]:

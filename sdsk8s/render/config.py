@@ -17,8 +17,8 @@ from sdsk8s.render.context import config_value, context
 LIMIT = 1_000_000
 """Bytes; the API server refuses objects a little above this."""
 
-Texts = Mapping[tuple[str, str], str]
-"""Template texts by (component, file)."""
+Texts = Mapping[tuple[str, str, str], str]
+"""Template texts by (component, object, file): two objects of a component may hold files of one name."""
 
 
 def config_objects(site: Site, catalogue: Catalogue, component: Component, texts: Texts) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def config_objects(site: Site, catalogue: Catalogue, component: Component, texts
     values = context(site, catalogue, component)
     groups: dict[tuple[str, bool], dict[str, str]] = {}
     for entry in component.config:
-        text = texts[(component.name, entry.file)]
+        text = texts[(component.name, entry.into, entry.file)]
         if not entry.raw:
             text = _render(text, values, entry, site)
         if not entry.secret:

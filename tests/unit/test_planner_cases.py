@@ -58,7 +58,7 @@ def wanted(case: dict[str, Any], names: list[str], cat: Catalogue) -> list[Wante
     out = []
     for n in names:
         c = cat.components[n]
-        texts = {(n, e.file): text for e in c.config}
+        texts = {(n, e.into, e.file): text for e in c.config}
         out.append(Wanted(c, tuple(render(SITE, cat, c, texts, {"app": image})), {"app": image}))
     return out
 

@@ -41,7 +41,7 @@ def made(config: dict[str, Any], *, text: str = "x", secret: bool = False, **mor
     component = component_from_dict(data, "/cat/a/component.yaml", (DEPLOYMENT,))
     site = Site(home="/s", config=config)
     cat = Catalogue({"a": component})
-    return render(site, cat, component, {("a", "f.cfg"): text}, {"app": "reg/sds/app:1"})
+    return render(site, cat, component, {("a", "conf", "f.cfg"): text}, {"app": "reg/sds/app:1"})
 
 
 def find(objects: list[dict[str, Any]], kind: str) -> dict[str, Any]:

@@ -56,7 +56,9 @@ def rollout_state(obj: Object) -> tuple[bool, str]:
     ready, updated = int(status.get("readyReplicas", 0)), int(status.get("updatedReplicas", 0))
     seen = int(status.get("observedGeneration", 0)) >= int(obj["metadata"].get("generation", 0))
     text = f"{min(ready, want)}/{want} ready"
-    if not seen or updated < want:
+    if not seen:
+        return False, text + ", the change is not seen yet"
+    if updated < want:
         return False, text + f", {updated}/{want} updated"
     if int(status.get("replicas", 0)) > want:
         return False, text + ", old pods are ending"

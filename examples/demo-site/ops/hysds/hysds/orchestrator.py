@@ -35,7 +35,7 @@ def submit_job(submission):
     job = _creator(entry["job-creator"])(job, entry)
     queue = submission.get("queue") or entry["job-queues"][0]
     job["queue"] = queue
-    state.set_status(job, "job-queued")
+    job = state.set_status(job, "job-queued")
     run_job = app.signature("hysds.job_worker.run_job", args=[job])
     run_job.apply_async(queue=queue, priority=int(submission.get("priority") or 0), task_id=job["id"])
     return job["id"]
