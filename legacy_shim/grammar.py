@@ -25,7 +25,11 @@ class Verb(click.Command):
         super().__init__(name, **kw)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, lengthen(self, ctx, args))
+        try:
+            return super().parse_args(ctx, lengthen(self, ctx, args))
+        except click.UsageError as err:
+            err.ctx = err.ctx or ctx  # click leaves it out for some; without it no usage line is printed
+            raise
 
 
 class VerbGroup(click.Group):

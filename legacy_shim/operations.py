@@ -42,9 +42,9 @@ def update(name: str, help: str) -> Verb:
 def status(name: str, help: str) -> Verb:
     def call(component: str, kind: str, debug: bool) -> int:
         refuse_type(name, kind)
-        from sdsk8s.cli import status as verb
+        from sdsk8s.cli.status import show
 
-        return verb.show(component, _options(debug=debug or _outer_debug()), legacy=True)
+        return show(component, _options(debug=debug or _outer_debug()), legacy=True)
 
     params = [
         argument("component", components(name, ALL), required=False, default=ALL),
@@ -58,13 +58,11 @@ def _shared() -> list[click.Parameter]:
     return [force_option(), type_option(), debug_option(), flag("", "--dry-run", "dry_run", "Print the plan and stop.")]
 
 
-def _operate(
-    verb: str, component: str, *, force: bool, debug: bool, dry_run: bool, config_only: bool = False
-) -> int:
-    from sdsk8s.cli import operate
+def _operate(verb: str, component: str, *, force: bool, debug: bool, dry_run: bool, config_only: bool = False) -> int:
+    from sdsk8s.cli.operate import operate
 
     options = _options(yes=force, debug=debug or _outer_debug(), dry_run=dry_run)
-    return operate.operate(verb, component, options, config_only=config_only, flag="-f", legacy=True)
+    return operate(verb, component, options, config_only=config_only, flag="-f", legacy=True)
 
 
 def _outer_debug() -> bool:
