@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -67,8 +68,9 @@ def down(name: str, purge: bool) -> None:
     """Stop the lab and leave nothing of it running. Its state stays, unless --purge."""
     from sdsk8s.lab import lifecycle
 
-    lifecycle.down(name, purge, progress())
-    click.echo(f"lab {name} is down" + (", its state is dropped" if purge else "; its state is kept"))
+    known = lifecycle.down(name, purge, progress())
+    kept = "its state is dropped" if purge else "its state is kept"
+    click.echo(f"lab {name} is down, {kept}" if known else f"there is no lab {name}; nothing of it is left")
 
 
 @lab.command()
@@ -122,9 +124,13 @@ def kubeconfig(name: str, raw: bool) -> None:
 @click.argument("part")
 def logs(name: str, part: str, follow: bool, lines: int) -> None:
     """Print the log of a part (names: sdsk8s lab status)."""
-    from sdsk8s.errors import UsageError
+    from sdsk8s.errors import RefusedError, UsageError
 
     made = known(name)
+    if not os.access(made.logs, os.R_OK):
+        raise RefusedError(
+            "the logs belong to root", target=str(made.logs), next="sudo sdsk8s lab logs " + part
+        )
     parts = sorted(file.stem for file in made.logs.glob("*.log"))
     if part not in parts:
         raise UsageError(

@@ -176,10 +176,14 @@ def start(lab: Lab, say: Say) -> None:
         raise
 
 
-def down(name: str, purge: bool, say: Say) -> None:
-    """Stop everything and leave nothing behind but the state folder; with `purge` not even that."""
+def down(name: str, purge: bool, say: Say) -> bool:
+    """Stop everything and leave nothing behind but the state folder; with `purge` not even that.
+
+    Returns whether there was such a lab.
+    """
     with guard(name):
-        if record.exists(name):
+        known = record.exists(name)
+        if known:
             clean(record.load(plan.STATE_ROOT / name), say, grace=0 if purge else GRACE)
         else:
             # Perhaps the record is lost but something still runs: names alone say what belongs to the lab.
@@ -189,6 +193,7 @@ def down(name: str, purge: bool, say: Say) -> None:
             say(f"lab {name}: state dropped")
     if purge:
         (plan.STATE_ROOT / f".{name}.lock").unlink(missing_ok=True)
+    return known
 
 
 def clean(lab: Lab, say: Say, grace: float) -> None:
