@@ -89,7 +89,9 @@ class System:
         return self.kubectl("get", *argv, "-o", "json").json
 
     def pods(self, selector: str) -> list[dict[str, Any]]:
-        return list(self.get("pods", "-l", selector)["items"])
+        """Pods of the selector; those of finished Jobs are left out."""
+        found = self.get("pods", "-l", selector)["items"]
+        return [p for p in found if p["status"].get("phase") not in ("Succeeded", "Failed")]
 
     def url(self, service: str) -> str:
         """Address of a Service on a node port."""
