@@ -26,7 +26,7 @@ class SdsError(Exception):
 
     exit_code = 1
 
-    def __init__(self, what: str, *, target: str = "", words: str = "", next: str = "") -> None:  # noqa: A002
+    def __init__(self, what: str, *, target: str = "", words: str = "", next: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.target = target

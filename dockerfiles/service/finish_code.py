@@ -104,7 +104,10 @@ def main() -> None:
     # The root file system is read-only: without bytecode every start would compile again. A file that is no valid
     # Python 3 is the tree's own affair and no reason to fail.
     compileall.compile_dir(
-        str(ops), stripdir=str(args.out), prependdir="/", quiet=2,
+        str(ops),
+        stripdir=str(args.out),
+        prependdir="/",
+        quiet=2,
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )
     make_links(json.loads(args.links.read_text()), args.out)

@@ -43,7 +43,7 @@ if isinstance(eps, str):
 eps = {k: [v] if isinstance(v, str) else list(v) for k, v in eps.items()}
 json.dump({"name": dist.get_name(), "version": str(dist.get_version()), "requires": list(dist.install_requires or []),
            "entry_points": eps, "scripts": list(dist.scripts or []),
-           "root": (dist.package_dir or {}).get("", "")}, out)
+           "root": (dist.package_dir or {}).get("", ""), "python": str(dist.python_requires or "")}, out)
 """
 
 
@@ -54,6 +54,20 @@ def normal(name: str) -> str:
 def requirement_name(text: str) -> str:
     found = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", text)
     return normal(found.group(1)) if found else ""
+
+
+def check_python(package: Package) -> None:
+    """Exit when a tree declares a Python that this base does not have."""
+    try:
+        from packaging.specifiers import SpecifierSet
+    except ImportError:
+        from pkg_resources.extern.packaging.specifiers import SpecifierSet
+    have = ".".join(str(n) for n in sys.version_info[:3])
+    if package["python"] and have not in SpecifierSet(package["python"], prereleases=True):
+        sys.exit(
+            f"package {package['folder']}: it declares Python {package['python']}, the base image has {have}; "
+            "build from another base (FROM_IMAGE), or change what the package declares"
+        )
 
 
 def lines(path: Path) -> list[str]:
@@ -76,6 +90,7 @@ def from_pyproject(project: dict[str, Any], tree: Path) -> Package:
         "requires": project.get("dependencies", []),
         "entry_points": entry_points,
         "scripts": [],
+        "python": project.get("requires-python", ""),
         "root": "src" if (tree / "src").is_dir() and not (tree / "src" / "__init__.py").exists() else "",
     }
 
@@ -93,7 +108,15 @@ def read(tree: Path) -> Package:
             sys.exit(f"package {tree.name}: its setup.py could not be read (the traceback is above)")
         found = json.loads(done.stdout)
     else:
-        found = {"name": tree.name, "version": "0", "requires": [], "entry_points": {}, "scripts": [], "root": ""}
+        found = {
+            "name": tree.name,
+            "version": "0",
+            "requires": [],
+            "entry_points": {},
+            "scripts": [],
+            "root": "",
+            "python": "",
+        }
         if not (tree / "requirements.txt").exists():
             print(f"package {tree.name}: no setup.py, pyproject.toml or requirements.txt: nothing is installed for it")
     if not found["requires"] and (tree / "requirements.txt").exists():
@@ -110,6 +133,8 @@ def main() -> None:
     parser.add_argument("--extra", default="")
     args = parser.parse_args()
     packages = [read(tree) for tree in sorted(args.ops.iterdir()) if tree.is_dir()]
+    for package in packages:
+        check_python(package)
     own = {normal(package["name"]) for package in packages}
     wanted = {req.strip() for package in packages for req in package["requires"]} | set(args.extra.split())
     wanted = {req for req in wanted if requirement_name(req) not in own}

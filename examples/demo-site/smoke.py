@@ -42,7 +42,8 @@ def main():
     begun = time.monotonic()
     waiting = {}
     for _ in range(args.count):
-        code, reply = call(f"{args.mozart}/api/v0.1/job/submit", {"type": kind, "params": params, "queue": args.queue, "priority": 0})
+        job = {"type": kind, "params": params, "queue": args.queue, "priority": 0}
+        code, reply = call(f"{args.mozart}/api/v0.1/job/submit", job)
         if code != 200:
             print(f"submit: {code} {reply.get('message')}", file=sys.stderr)
             return 1

@@ -26,10 +26,10 @@ def ls(**kw: Any) -> None:
     specs = {n: s for c in session.catalogue.ordered() for n, s in c.images.items()}
     refs = {"base": service.base_ref, **service.refs(specs)}
     digests = service.digests(list(refs.values()))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, ref in refs.items():
-        size = service.engine.size(ref) if service.engine.has(ref) else None
-        rows.append({"image": name, "reference": ref, "digest": digests[ref], "bytes": size})
+        known = service.engine.size(ref) if service.engine.has(ref) else None
+        rows.append({"image": name, "reference": ref, "digest": digests[ref], "bytes": known})
     if kw["output"] == "json":
         click.echo(json.dumps(rows, indent=2))
         return

@@ -32,8 +32,9 @@ class Session:
     def __init__(self, options: Options) -> None:
         self.options = options
         site = load_site(home_folder(options.home))
-        changes = {"namespace": options.namespace, "context": options.context}
-        self.site: Site = dataclasses.replace(site, **{k: v for k, v in changes.items() if v})
+        self.site: Site = dataclasses.replace(
+            site, namespace=options.namespace or site.namespace, context=options.context or site.context
+        )
         self.catalogue: Catalogue = load_catalogue(self.site.manifests)
         for name in self.site.components:
             if name not in self.catalogue.components:
@@ -83,7 +84,7 @@ class Session:
             kept = live_images(c, live)
             if not from_tree and kept:
                 refs = {name: ref for name, (ref, _) in kept.items()}
-                digests |= {ref: digest for ref, digest in kept.values()}
+                digests |= dict(kept.values())
             missing = {n: s for n, s in c.images.items() if n not in refs}
             if missing:
                 refs |= self.images.refs(missing)

@@ -1,13 +1,13 @@
 """What one image of the site is made of. Data only: a component's folder names its images in `images:`.
 
-    images:
-      mozart:
-        dockerfile: worker                  a folder of dockerfiles/ (service, worker, a store's)
-        packages: [hysds, mozart]           folders of the site's source tree, in import order
-        links: {/opt/sds/ops/X: /opt/sds/etc/Y}   files that are read from mounted config
-        args: {OS_PACKAGES: bind9-dnsutils} build arguments
-      elasticsearch:
-        external: registry.example/elasticsearch:7.10.2     use this reference, build nothing
+images:
+  mozart:
+    dockerfile: worker                  a folder of dockerfiles/ (service, worker, a store's)
+    packages: [hysds, mozart]           folders of the site's source tree, in import order
+    links: {/opt/sds/ops/X: /opt/sds/etc/Y}   files that are read from mounted config
+    args: {OS_PACKAGES: bind9-dnsutils} build arguments
+  elasticsearch:
+    external: registry.example/elasticsearch:7.10.2     use this reference, build nothing
 """
 
 from __future__ import annotations
@@ -75,9 +75,7 @@ class ImageSpec:
 
     def replaced_by(self, reference: str) -> ImageSpec:
         """The same logical image, taken from a registry as it is."""
-        return dataclasses.replace(
-            ImageSpec.from_dict(self.name, {"external": reference}), dockerfile=self.dockerfile
-        )
+        return dataclasses.replace(ImageSpec.from_dict(self.name, {"external": reference}), dockerfile=self.dockerfile)
 
 
 def _folder(value: str, where: str) -> str:

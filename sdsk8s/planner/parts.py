@@ -38,7 +38,7 @@ def builds(wanted: list[Wanted], live: Live) -> list[Node]:
 def differs(obj: Object, live: Live) -> bool:
     """True when the object is not there or was applied with other content."""
 
-    want = obj["metadata"].get("annotations", {}).get(APPLIED, "")
+    want = str(obj["metadata"].get("annotations", {}).get(APPLIED, ""))
     return live.applied_hash(obj["kind"], obj["metadata"]["name"]) != want
 
 

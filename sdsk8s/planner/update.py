@@ -47,8 +47,9 @@ def _config_part(w: Wanted, live: Live) -> Wanted:
     for obj in w.objects:
         if obj["kind"] in ("ConfigMap", "Secret"):
             keep.append(obj)
-        elif obj["kind"] in WORKLOADS and (old := live.get(obj["kind"], obj["metadata"]["name"])) is not None:
-            if _hash(old) != _hash(obj):
+        elif obj["kind"] in WORKLOADS:
+            old = live.get(obj["kind"], obj["metadata"]["name"])
+            if old is not None and _hash(old) != _hash(obj):
                 keep.append(obj)
     return Wanted(w.component, tuple(keep), {})
 

@@ -79,9 +79,7 @@ def _containers(obj: Mapping[str, Any]) -> Sequence[Any]:
     return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
 
 
-def _resolve(
-    name: str, references: Mapping[str, str], obj: Mapping[str, Any], container: Mapping[str, Any]
-) -> str:
+def _resolve(name: str, references: Mapping[str, str], obj: Mapping[str, Any], container: Mapping[str, Any]) -> str:
     # a tag on a logical name would promise something that pinning takes away
     if name in references:
         return references[name]

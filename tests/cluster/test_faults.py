@@ -33,7 +33,16 @@ def test_a_killed_program_is_shown_and_comes_back_without_a_container_restart(sy
 
     def ctl(*argv: str) -> str:
         return system.kubectl(
-            "exec", pod, "-c", "user-rules", "--", "supervisorctl", "-c", "/opt/sds/etc/supervisord.conf", *argv, ok=False
+            "exec",
+            pod,
+            "-c",
+            "user-rules",
+            "--",
+            "supervisorctl",
+            "-c",
+            "/opt/sds/etc/supervisord.conf",
+            *argv,
+            ok=False,
         ).out
 
     old = ctl("pid", "user_rules_job:user_rules_job-00").strip()
@@ -67,7 +76,7 @@ def test_a_killed_run_blocks_nobody_for_long_and_leaves_its_journal(system: Syst
     process.wait()
     done = system.sdsk8s("start", "metrics", "--yes", "--lock-wait", "60")
     assert "taking over the lock" in done.err
-    assert [p for p in system.pods("sdsk8s/component=metrics")]
+    assert system.pods("sdsk8s/component=metrics")
     states = [r["state"] for r in system.sdsk8s("runs", "ls", "-o", "json").json if r["verb"] == "reset"]
     assert states[0] != "done"
 
@@ -79,7 +88,11 @@ def test_data_survives_the_loss_of_a_node(system: System) -> None:
     claim = system.get("pvc", "data-elasticsearch-0")["metadata"]["uid"]
     system.kubectl("cordon", node)
     try:
-        victims = [p["metadata"]["name"] for p in system.pods("app.kubernetes.io/part-of=sds") if p["spec"].get("nodeName") == node]
+        victims = [
+            p["metadata"]["name"]
+            for p in system.pods("app.kubernetes.io/part-of=sds")
+            if p["spec"].get("nodeName") == node
+        ]
         system.kubectl("delete", "pod", *victims, "--grace-period=0", "--force")
         for store in ("elasticsearch", "redis", "rabbitmq"):
             system.kubectl("rollout", "status", f"statefulset/{store}", "--timeout=180s")

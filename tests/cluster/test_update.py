@@ -79,7 +79,9 @@ def test_one_line_change_rolls_without_a_failed_request(system: System) -> None:
         thread.join()
         file.write_text(text)
     assert "update mozart: done" in done.out
-    assert len(results) >= 200 and results.count(200) == len(results), f"{len(results)} requests, {results.count(0)} failed"
+    assert len(results) >= 200 and results.count(200) == len(results), (
+        f"{len(results)} requests, {results.count(0)} failed"
+    )
     with urllib.request.urlopen(url, timeout=10) as reply:
         assert b"1.0.1" in reply.read()
     new = images(system)
@@ -128,7 +130,7 @@ def test_image_that_cannot_be_pulled_is_named_within_twenty_seconds(system: Syst
     try:
         site.write_text(text.replace("images:\n", f"images:\n  metrics: {ref}\n"))
         done = system.sdsk8s("update", "metrics", "--yes", ok=False)
-        assert done.code in (1, 3) and "ErrImagePull" in done.err or "ImagePullBackOff" in done.err
+        assert (done.code in (1, 3) and "ErrImagePull" in done.err) or "ImagePullBackOff" in done.err
         assert ref in done.err and "not found" in done.err
         assert done.seconds < 25
     finally:

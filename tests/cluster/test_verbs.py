@@ -30,7 +30,10 @@ def test_stop_removes_pods_and_records_replicas(system: System, component: str) 
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_start_brings_the_recorded_replicas_back(system: System, component: str) -> None:
-    recorded = {d["metadata"]["name"]: d["metadata"]["annotations"].get("sdsk8s/replicas") for d in deployments(system, component)}
+    recorded = {
+        d["metadata"]["name"]: d["metadata"]["annotations"].get("sdsk8s/replicas")
+        for d in deployments(system, component)
+    }
     system.sds("start", component, "-f")
     for d in deployments(system, component):
         want = recorded[d["metadata"]["name"]]
@@ -72,9 +75,13 @@ def test_reset_mozart_clears_its_state_and_nothing_else(system: System) -> None:
     assert redis(system, "-n", "0", "GET", "flushed") == ""
     assert count(system, "grq_v1_*") == datasets
     assert count(system, "job_status-*") == 0
-    templates = exec_(system, "elasticsearch-0", "elasticsearch", "curl", "-fsS", "http://127.0.0.1:9200/_cat/templates?h=name")
+    templates = exec_(
+        system, "elasticsearch-0", "elasticsearch", "curl", "-fsS", "http://127.0.0.1:9200/_cat/templates?h=name"
+    )
     assert "job_status" in templates
-    depth = exec_(system, "rabbitmq-0", "rabbitmq", "rabbitmqctl", "-q", "--no-table-headers", "list_queues", "name", "messages")
+    depth = exec_(
+        system, "rabbitmq-0", "rabbitmq", "rabbitmqctl", "-q", "--no-table-headers", "list_queues", "name", "messages"
+    )
     jobs = [line.split() for line in depth.splitlines() if line.startswith(("jobs_processed", "factotum"))]
     assert jobs and all(n == "0" for _, n in jobs)
     system.smoke("--timeout", "90")
@@ -90,7 +97,9 @@ def redis(system: System, *argv: str) -> str:
 
 def count(system: System, index: str) -> int:
     exec_(system, "elasticsearch-0", "elasticsearch", "curl", "-fsS", "-XPOST", "http://127.0.0.1:9200/_refresh")
-    out = exec_(system, "elasticsearch-0", "elasticsearch", "curl", "-fsS", f"http://127.0.0.1:9200/_cat/count/{index}?h=count")
+    out = exec_(
+        system, "elasticsearch-0", "elasticsearch", "curl", "-fsS", f"http://127.0.0.1:9200/_cat/count/{index}?h=count"
+    )
     return int(out.strip() or 0)
 
 
@@ -126,8 +135,22 @@ def test_a_job_in_flight_survives_stop_and_start_of_factotum(system: System) -> 
     from conftest import BIN, ROOT
 
     script = ROOT / "examples" / "demo-site" / "smoke.py"
-    argv = [sys.executable, str(script), "--mozart", system.url("mozart"), "--grq", system.url("grq"), "--count", "3",
-            "--sleep", "8", "--timeout", "180", "-o", "json"]
+    argv = [
+        sys.executable,
+        str(script),
+        "--mozart",
+        system.url("mozart"),
+        "--grq",
+        system.url("grq"),
+        "--count",
+        "3",
+        "--sleep",
+        "8",
+        "--timeout",
+        "180",
+        "-o",
+        "json",
+    ]
     client = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=system.env)
     assert BIN
     eventually(lambda: "job-started" in status_counts(system), timeout=60)

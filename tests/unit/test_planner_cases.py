@@ -32,7 +32,9 @@ def load(path: Path) -> list[tuple[str, dict[str, Any]]]:
 ALL = [case for path in CASES for case in load(path)]
 
 
-def workload(name: str, replicas: int = 1, kind: str = "Deployment", image: str = "sds/app", config: str = "") -> dict[str, Any]:
+def workload(
+    name: str, replicas: int = 1, kind: str = "Deployment", image: str = "sds/app", config: str = ""
+) -> dict[str, Any]:
     spec: dict[str, Any] = {"containers": [{"name": "main", "image": image}]}
     if config:
         spec["volumes"] = [{"name": "etc", "configMap": {"name": config}}]
@@ -44,10 +46,21 @@ def catalogue(case: dict[str, Any]) -> Catalogue:
     for name, c in case["components"].items():
         manifests = [workload(n, **(w or {})) for n, w in (c.get("workloads") or {}).items()]
         if c.get("job"):
-            manifests.append({"kind": "Job", "metadata": {"name": c["job"]}, "spec": {"template": {"spec": {"containers": [{"name": "main", "image": "sds/app"}]}}}})
-        data = {"name": name, "needs": c.get("needs", []), "store": c.get("store", False), "reset": c.get("reset", []),
-                "images": {"app": {"dockerfile": "service"}},
-                "config": [{"file": "f", "into": c["config"], "template": "f"}] if c.get("config") else []}
+            manifests.append(
+                {
+                    "kind": "Job",
+                    "metadata": {"name": c["job"]},
+                    "spec": {"template": {"spec": {"containers": [{"name": "main", "image": "sds/app"}]}}},
+                }
+            )
+        data = {
+            "name": name,
+            "needs": c.get("needs", []),
+            "store": c.get("store", False),
+            "reset": c.get("reset", []),
+            "images": {"app": {"dockerfile": "service"}},
+            "config": [{"file": "f", "into": c["config"], "template": "f"}] if c.get("config") else [],
+        }
         found[name] = component_from_dict(data, f"/cat/{name}/component.yaml", tuple(manifests))
     return Catalogue(found)
 
@@ -79,10 +92,15 @@ def live(case: dict[str, Any], cat: Catalogue) -> Live:
                 ready = facts.get("ready", n)
                 entry["status"] = {"readyReplicas": ready, "updatedReplicas": n, "observedGeneration": 1}
                 if "recorded" in facts:
-                    entry["metadata"]["annotations"] = {**entry["metadata"]["annotations"], REPLICAS: str(facts["recorded"])}
+                    entry["metadata"]["annotations"] = {
+                        **entry["metadata"]["annotations"],
+                        REPLICAS: str(facts["recorded"]),
+                    }
                 for i in range(n):
                     objects.setdefault("Pod", {})[f"{name}-{i}"] = {
-                        "metadata": {"name": f"{name}-{i}", "labels": {COMPONENT: w.component.name}}, "status": {"phase": "Running"}}
+                        "metadata": {"name": f"{name}-{i}", "labels": {COMPONENT: w.component.name}},
+                        "status": {"phase": "Running"},
+                    }
             objects.setdefault(obj["kind"], {})[name] = entry
     if not state and case.get("fresh", True):
         objects = {}

@@ -97,7 +97,9 @@ def test_neighbours_of_a_failure_finish_and_nothing_new_starts(tmp_path: Path) -
 def test_parallel_children_really_overlap(tmp_path: Path) -> None:
     barrier = threading.Barrier(2, timeout=5)
     report = execute(
-        Group("g", (Group("p", (step("a"), step("b")), parallel=True),)), tmp_path, Recorder(lambda name: barrier.wait())
+        Group("g", (Group("p", (step("a"), step("b")), parallel=True),)),
+        tmp_path,
+        Recorder(lambda name: barrier.wait()),
     )
     assert report.state() == "done"
 

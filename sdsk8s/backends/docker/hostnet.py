@@ -71,12 +71,7 @@ def detect(environ: Mapping[str, str], root: Path = Path("/")) -> HostNet:
     if maven is not None:
         files["maven-settings.xml"] = maven
         facts.append("maven: mirrors or proxies of settings.xml")
-    proxies = {
-        name: environ[name]
-        for upper in PROXY_VARIABLES
-        for name in (upper, upper.lower())
-        if environ.get(name)
-    }
+    proxies = {name: environ[name] for upper in PROXY_VARIABLES for name in (upper, upper.lower()) if environ.get(name)}
     if proxies:
         facts.append(f"proxies: {', '.join(sorted(proxies))}")
     return HostNet(files, proxies, tuple(facts))

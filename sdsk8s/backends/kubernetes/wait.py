@@ -113,10 +113,11 @@ def _judge(informer: Informer, goal: Goal) -> tuple[bool, str, list[Trouble]]:
     found = _with_pods(rollout_trouble(obj), pods)
     stuck = stuck_revision(obj, every)
     if stuck:
-        found.append(
-            Trouble(f"{goal.kind}/{goal.name}", "stuck revision", f"pod {stuck} of an earlier revision cannot start, and the "
-                    f"controller waits for it; delete the pod to let the new revision in", stuck)
-        )  # fmt: skip
+        words = (
+            f"pod {stuck} of an earlier revision cannot start, and the controller waits for it; "
+            "delete the pod to let the new revision in"
+        )
+        found.append(Trouble(f"{goal.kind}/{goal.name}", "stuck revision", words, stuck))
     return done, _text(f"{goal.kind}/{goal.name} {text}", pods), found
 
 

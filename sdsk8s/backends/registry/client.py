@@ -102,9 +102,7 @@ class Registry:
             hint = f"docker login {Reference.parse(ref).host}" if answer.status in (401, 403) else ""
             raise ImageError(f"the registry answers with {answer.status}", target=ref, words=words, next=hint)
 
-    def _get(
-        self, host: str, path: str, *, method: str = "GET", scope: str | None = None
-    ) -> urllib3.BaseHTTPResponse:
+    def _get(self, host: str, path: str, *, method: str = "GET", scope: str | None = None) -> urllib3.BaseHTTPResponse:
         repository = "/".join(path.split("/")[2:-2]) if scope is None else scope
         headers = {"Accept": ", ".join(MANIFESTS) if "/manifests/" in path else "*/*"}
         last: Exception | None = None
