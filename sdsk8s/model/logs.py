@@ -1,0 +1,117 @@
+"""Which containers `logs` reads, and how their lines are told apart and put in order. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sdsk8s.errors import UsageError
+from sdsk8s.model.component import Component
+from sdsk8s.model.live import Object
+from sdsk8s.model.names import COMPONENT, WORKLOADS, unknown
+
+NAME, PART = "app.kubernetes.io/name", "app.kubernetes.io/component"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One container of one pod. uid: the pod's; a StatefulSet's pod keeps its name when it is replaced."""
+
+    uid: str
+    pod: str
+    container: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """stamp: as the kubelet wrote it, UTC."""
+
+    source: Source
+    stamp: str
+    text: str
+
+
+def sources(pods: Iterable[Object], component: Component, workload: str, container: str) -> list[Source]:
+    """Containers to read. Init steps count while they have not succeeded, or when `container` names one."""
+    found = []
+    for pod in pods:
+        if _belongs(pod, component, workload):
+            meta = pod["metadata"]
+            found += [Source(meta.get("uid", ""), meta["name"], name) for name in _containers(pod, container)]
+    return sorted(found, key=lambda s: (s.pod, s.container))
+
+
+def _belongs(pod: Object, component: Component, workload: str) -> bool:
+    labels = pod["metadata"].get("labels") or {}
+    if labels.get(COMPONENT) != component.name:
+        return False
+    names = (labels.get(NAME), labels.get(PART), pod["metadata"]["name"])
+    return not workload or workload in names or f"{component.name}-{workload}" in names
+
+
+def _containers(pod: Object, wanted: str) -> list[str]:
+    spec, status = pod.get("spec", {}), pod.get("status") or {}
+    begun = {
+        c["name"]: c.get("state") or {}
+        for key in ("initContainerStatuses", "containerStatuses")
+        for c in status.get(key) or ()
+        if c.get("containerID")
+    }
+    main = [c["name"] for c in spec.get("containers") or ()]
+    init = [c["name"] for c in spec.get("initContainers") or ()]
+    if wanted:
+        return [n for n in [*main, *init] if n == wanted and n in begun]
+    stuck = [n for n in init if n in begun and (begun[n].get("terminated") or {}).get("exitCode") != 0]
+    return [n for n in [*main, *stuck] if n in begun]
+
+
+def container_state(pod: Object | None, source: Source) -> tuple[str, str]:
+    """(container id, state): running, waiting, terminated, or gone when the pod is not there any more."""
+    if pod is None or pod["metadata"].get("uid") != source.uid:
+        return "", "gone"
+    status = pod.get("status") or {}
+    for key in ("containerStatuses", "initContainerStatuses"):
+        for c in status.get(key) or ():
+            if c["name"] == source.container:
+                state = next(iter(c.get("state") or {"waiting": {}}))
+                over = status.get("phase") in ("Succeeded", "Failed") or key.startswith("init")
+                return str(c.get("containerID", "")), "gone" if state == "terminated" and over else state
+    return "", "waiting"
+
+
+def check_workload(component: Component, workload: str, pods: Iterable[Object]) -> None:
+    """UsageError with the known names when neither a manifest nor a pod has that workload."""
+    known = {m["metadata"]["name"] for m in component.manifests if m["kind"] in WORKLOADS}
+    mine = [p for p in pods if (p["metadata"].get("labels") or {}).get(COMPONENT) == component.name]
+    labels = [p["metadata"].get("labels") or {} for p in mine]
+    known |= {str(entry[NAME]) for entry in labels if entry.get(NAME)}
+    other = {str(entry[PART]) for entry in labels if entry.get(PART)} | {p["metadata"]["name"] for p in mine}
+    if not workload or workload in known | other or f"{component.name}-{workload}" in known:
+        return
+    short = sorted(n.removeprefix(component.name + "-") for n in known)
+    raise UsageError(
+        f'{component.name} has no workload "{workload}"', words=unknown(workload, short), next="sdsk8s components"
+    )
+
+
+def parse_line(source: Source, raw: str) -> Line:
+    """A line as the API server sends it with timestamps=true."""
+    stamp, _, text = raw.partition(" ")
+    return Line(source, stamp, text)
+
+
+def order(line: Line) -> tuple[str, str]:
+    """Sorts by time: the kubelet drops trailing zeros of the fraction, so that the text alone would not."""
+    whole, _, fraction = line.stamp.removesuffix("Z").partition(".")
+    return whole, fraction.ljust(9, "0")
+
+
+def seconds(text: str) -> int:
+    """`90`, `90s`, `10m`, `1h30m`, `2d` in seconds. UsageError otherwise."""
+    if text.isdigit():
+        return int(text)
+    if not re.fullmatch(r"(\d+[smhd])+", text):
+        raise UsageError(f'"{text}" is no length of time', words="such as 90s, 10m, 1h30m, 2d")
+    return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhd])", text))
