@@ -61,7 +61,7 @@ def cli() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point: errors of ours become lines on stderr and their exit code."""
-    sys.exit(guarded(lambda: cli.main(args=argv, standalone_mode=False)))
+    sys.exit(guarded(lambda: cli.main(args=argv, prog_name="sdsk8s", standalone_mode=False)))
 
 
 def guarded(call: Any) -> int:

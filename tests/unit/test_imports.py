@@ -1,0 +1,49 @@
+"""Help, completion and bad command lines load none of the heavy libraries: looked up by module list, not by time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("kubernetes", "docker", "fabric", "rich", "jinja2", "cryptography", "urllib3")
+
+
+def loaded(program: str, argv: list[str], **env: str) -> tuple[int, list[str]]:
+    """(exit code, heavy modules in memory at the end) of a command run in a fresh interpreter."""
+    code = (
+        "import sys, atexit\n"
+        f"atexit.register(lambda: print('LOADED', *[m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr))\n"
+        f"sys.argv = {[program, *argv]!r}\n"
+        f"from {program} import main\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **env}, check=False
+    )
+    line = next(x for x in done.stderr.splitlines() if x.startswith("LOADED"))
+    return done.returncode, line.split()[1:]
+
+
+@pytest.mark.parametrize("program", ["sdsk8s.cli.main", "legacy_shim.main"])
+@pytest.mark.parametrize("argv", [["--help"], ["-h"], ["status", "--help"], ["start", "-h"]])
+def test_help(program: str, argv: list[str]) -> None:
+    code, heavy = loaded(program, argv)
+    assert code == 0 and heavy == []
+
+
+@pytest.mark.parametrize("program", ["sdsk8s.cli.main", "legacy_shim.main"])
+def test_a_bad_command_line_is_refused_as_quickly(program: str) -> None:
+    code, heavy = loaded(program, ["strat"])
+    assert code == 2 and heavy == []
+
+
+def test_completion() -> None:
+    env = {"_SDSK8S_COMPLETE": "bash_complete", "COMP_WORDS": "sdsk8s stop mo", "COMP_CWORD": "2"}
+    code = "import sys; sys.argv=['sdsk8s']; from sdsk8s.cli.main import main\n"
+    code += "import atexit\n"
+    code += f"atexit.register(lambda: print('LOADED', *[m for m in {HEAVY!r} if m in sys.modules]))\nmain()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **env}, check=False)
+    assert "plain,mozart" in done.stdout
+    assert done.stdout.splitlines()[-1].split() == ["LOADED"]
