@@ -54,7 +54,14 @@ def show(run: str, **kw: Any) -> None:
         click.echo(json.dumps({"version": 1, **head, "steps": steps}, indent=2))
         return
     click.echo(f"run {head['run']}: {head['verb']} {head['target']} in namespace {head['namespace']}, {head['state']}")
-    click.echo(f"  {head['who']}, {head['started']} to {head['ended'] or 'an end that nobody wrote down'}")
+    end = (
+        f"to {head['ended']}"
+        if head["ended"]
+        else "and goes on"
+        if head["state"] == "running"
+        else "until it was killed"
+    )
+    click.echo(f"  {head['who']}, from {head['started']} {end}")
     for s in steps:
         seconds = f"  {s['seconds']:.1f} s" if s["seconds"] is not None else ""
         click.echo(f"  {s['step']:>3}. {s['state']:<8} {s['title']}{seconds}" + (f"  {s['fact']}" if s["fact"] else ""))

@@ -32,8 +32,11 @@ def _component(c: ComponentStatus, colour: bool) -> Iterator[str]:
     if not c.workloads:
         yield f"{c.name} is not deployed"
     width = max((len(_title(w)) for w in c.workloads), default=0)
+    program_width = max((len(_program_title(p)) for w in c.workloads for p in w.programs), default=0)
     for w in c.workloads:
         yield from _workload(w, width, colour)
+        for program in w.programs:
+            yield "    " + _program(program, program_width, colour)
     for url in c.urls:
         note = {True: "", False: "  (does not answer from here)", None: ""}[url.reachable]
         yield f"{url.service}: {url.url}{note}"
@@ -70,8 +73,6 @@ def _workload(w: Workload, width: int, colour: bool) -> Iterator[str]:
         if not pod.ready and not (pod.reason == "ending" and not w.desired):
             node = f" on {pod.node}" if pod.node else ""
             yield "    " + paint(f"[{pod.name}] {pod.reason}", "red", colour) + node + _words(pod.words)
-    for program in w.programs:
-        yield "    " + _program(program, colour)
 
 
 def _state(w: Workload) -> str:
@@ -84,10 +85,14 @@ def _state(w: Workload) -> str:
     return text + (f", {w.updated}/{w.desired} updated" if w.updated < w.desired else "")
 
 
-def _program(p: Program, colour: bool) -> str:
+def _program_title(p: Program) -> str:
+    return f"[{p.pod}] {p.name}"
+
+
+def _program(p: Program, width: int, colour: bool) -> str:
     good = p.state in GOOD_PROGRAMS
     state = paint(f"{p.state:<8}", "green" if good else "red", colour)
-    return f"[{p.pod}] {p.name:<24} {state} {p.words}".rstrip()
+    return f"{_program_title(p):<{width}} {state} {p.words}".rstrip()
 
 
 def _words(text: str) -> str:

@@ -48,9 +48,17 @@ def test_update_of_a_component_without_workloads_is_refused(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "answer"),
-    [("y\n", True), ("Y\n", True), ("yes\n", True), ("YES\n", True), ("n\n", False), ("no\n", False),
-     ("\n\nmaybe\nn\n", False), ("bogus\ny\n", True)],
-)  # fmt: skip
+    [
+        ("y\n", True),
+        ("Y\n", True),
+        ("yes\n", True),
+        ("YES\n", True),
+        ("n\n", False),
+        ("no\n", False),
+        ("\n\nmaybe\nn\n", False),
+        ("bogus\ny\n", True),
+    ],
+)
 def test_prompt_answers(typed: str, answer: bool) -> None:
     code, shown = on_terminal("from sdsk8s.cli.confirm import confirm; exit(10 + confirm('start', 'all'))", typed)
     assert code == 10 + answer
@@ -59,7 +67,8 @@ def test_prompt_answers(typed: str, answer: bool) -> None:
 
 def test_ctrl_c_at_the_prompt_ends_with_1() -> None:
     code, _ = on_terminal(
-        "import sdsk8s.cli.operate as o, sys; from sdsk8s.cli.confirm import confirm; from legacy_shim.main import run\n"
+        "import sdsk8s.cli.operate as o, sys; from sdsk8s.cli.confirm import confirm\n"
+        "from legacy_shim.main import run\n"
         "o.operate = lambda verb, target, *a, **kw: confirm(verb, target); sys.exit(run(['start', 'mozart']))",
         "\x03",
     )
