@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check unit cluster bench clean install
+.PHONY: demo test check lint bench clean install
 
 install: $(STAMP)
 
@@ -16,18 +16,18 @@ $(STAMP): setup.py pyproject.toml scripts/install.sh
 demo: $(STAMP) ## a real Kubernetes, a real system on it, operated by the sds verbs
 	@$(BIN)/python examples/demo.py $(DEMO_ARGS)
 
-check: $(STAMP) ## lint, types, import rules, unit tests: below a minute
+lint: $(STAMP)
 	@echo "== ruff"; $(BIN)/ruff check -q . && $(BIN)/ruff format -q --check .
 	@echo "== mypy --strict"; $(BIN)/mypy
 	@echo "== import rules"; $(BIN)/lint-imports --no-logo | tail -n 2
-	@$(BIN)/pytest -q tests/unit tests/boundary -m "not lab" -x
 
-unit: $(STAMP)
+check: lint ## lint, types, import rules, unit tests: below a minute
 	@$(BIN)/pytest -q tests/unit tests/boundary -m "not lab"
 
-test: $(STAMP) ## everything: the checks, then the suite on a lab of its own (named "test")
-	@$(MAKE) --no-print-directory check
+test: lint ## everything, the cluster suite on a lab of its own (named "test") included
+	@echo "== tests: unit, boundary, packaging, then two labs: life (the lab's own tests) and test (the demo system)"
 	@$(BIN)/pytest tests $(TEST_ARGS)
+	@echo "Try next: make demo, or SDSK8S_KEEP_LAB=1 make test to keep the test lab between runs"
 
 bench: $(STAMP) ## side by side with kubectl, as ratios
 	@$(BIN)/python benchmarks/run.py
