@@ -95,7 +95,7 @@ def test_context_is_the_same_tar_for_the_same_input(tmp_path: Path) -> None:
 
 def test_every_shipped_dockerfile_is_complete_and_has_a_budget() -> None:
     budgets = kinds.load_budgets(DOCKERFILES)
-    for folder in ("base", "service", "worker", "redis", "rabbitmq", "elasticsearch"):
+    for folder in ("base", "service", "worker", "redis", "rabbitmq", "elasticsearch", "elasticsearch-official"):
         kind = kinds.load_kind(DOCKERFILES, folder)
         recipe = context.recipe_files(DOCKERFILES, kind)
         text = recipe["Dockerfile"].read_text()
