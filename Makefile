@@ -22,7 +22,7 @@ lint: $(STAMP)
 	@echo "== import rules"; $(BIN)/lint-imports --no-logo | tail -n 2
 
 check: lint ## lint, types, import rules, unit tests: below a minute
-	@$(BIN)/pytest -q tests/unit tests/boundary -m "not lab"
+	@$(BIN)/pytest -q tests/unit
 
 test: lint ## everything, the cluster suite on a lab of its own (named "test") included
 	@echo "== tests: unit, boundary, packaging, then two labs: life (the lab's own tests) and test (the demo system)"

@@ -51,7 +51,8 @@ def test_catalogue_and_dockerfiles_are_inside(installed: Path) -> None:
 
 def test_files_of_manifests_that_are_not_yaml_travel_too(installed: Path) -> None:
     shipped = {p.relative_to(ROOT / "manifests") for p in (ROOT / "manifests").rglob("*") if p.is_file()}
-    found = {p.relative_to(installed / "sdsk8s/data/manifests") for p in (installed / "sdsk8s/data/manifests").rglob("*")}
+    inside = installed / "sdsk8s/data/manifests"
+    found = {p.relative_to(inside) for p in inside.rglob("*")}
     assert shipped <= found and any(p.suffix == ".conf" for p in shipped)
     assert (installed / "sdsk8s/lab/tools/go.mod").exists() and (installed / "sdsk8s/lab/tools/go.sum").exists()
     lab = ROOT / "sdsk8s" / "lab"

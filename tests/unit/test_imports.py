@@ -44,6 +44,7 @@ def test_completion() -> None:
     code = "import sys; sys.argv=['sdsk8s']; from sdsk8s.cli.main import main\n"
     code += "import atexit\n"
     code += f"atexit.register(lambda: print('LOADED', *[m for m in {HEAVY!r} if m in sys.modules]))\nmain()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **env}, check=False)
+    full = {**os.environ, **env}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=full, check=False)
     assert "plain,mozart" in done.stdout
     assert done.stdout.splitlines()[-1].split() == ["LOADED"]
