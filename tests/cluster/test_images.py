@@ -190,7 +190,7 @@ def test_nothing_of_the_building_host_is_left(image: Built, bench: Bench) -> Non
     # certificates that this host has beyond Debian's own, as text and as Java keeps them
     own = certificates(image.read("/etc/ssl/certs/ca-certificates.crt"))
     for body in certificates(bench.shop.net.files.get("ca.crt", b"")) - own:
-        needles += [body[:60], base64.b64decode(body)[40:100]]
+        needles += [body[-60:], base64.b64decode(body)[-64:]]
     history = json.dumps(bench.client.api.history(image.ref)) + json.dumps(image.config)
     assert not any(needle.decode("latin-1") in history for needle in needles)
     for path, member in image.members.items():

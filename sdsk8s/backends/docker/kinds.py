@@ -41,7 +41,7 @@ class Budgets:
 
     def limit(self, image: str, kind: str) -> int:
         """Bytes that the image may have, uncompressed."""
-        return next(self.limits[k] for k in (image, kind, "default") if k in self.limits) * MB
+        return next(self.limits[k] for k in (kind, image, "default") if k in self.limits) * MB
 
     def words(self, image: str, kind: str, size: int) -> str:
         """`mozart: 168 MB of 400 MB (before: 3500 MB, goal then: 850 MB)`"""
