@@ -1,7 +1,7 @@
 """`make bench`: our commands beside kubectl doing the same, in turn (A B A B ...), as ratios of medians.
 
-Needs the demo (`make demo`): the second half stops and starts its smallest component. Absolute times are of this machine;
-the ratios are what counts.
+Needs the demo (`make demo`): the second half stops and starts its smallest component. Absolute times are of this
+machine; the ratios are what counts.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def test_a_killed_run_blocks_nobody_for_long_and_leaves_its_journal(system: Syst
     done = system.sdsk8s("start", "metrics", "--yes", "--lock-wait", "60")
     assert "taking over the lock" in done.err
     assert system.pods("sdsk8s/component=metrics")
-    states = [r["state"] for r in system.sdsk8s("runs", "ls", "-o", "json").json if r["verb"] == "reset"]
+    states = [r["state"] for r in system.sdsk8s("runs", "ls", "-o", "json").json["runs"] if r["verb"] == "reset"]
     assert states[0] != "done"
 
 

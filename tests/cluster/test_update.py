@@ -18,6 +18,12 @@ def images(system: System) -> dict[str, str]:
     return {d["metadata"]["name"]: d["spec"]["template"]["spec"]["containers"][0]["image"] for d in found}
 
 
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as reply:
+        body: bytes = reply.read()
+        return body
+
+
 def test_second_run_changes_nothing(system: System) -> None:
     before = system.workloads()
     done = system.sds("update", "all", "-f")
@@ -82,8 +88,8 @@ def test_one_line_change_rolls_without_a_failed_request(system: System) -> None:
     assert len(results) >= 200 and results.count(200) == len(results), (
         f"{len(results)} requests, {results.count(0)} failed"
     )
-    with urllib.request.urlopen(url, timeout=10) as reply:
-        assert b"1.0.1" in reply.read()
+    # Endpoints of old pods leave the nodes' tables a moment after the rollout is complete.
+    eventually(lambda: all(b"1.0.1" in fetch(url) for _ in range(5)), timeout=10)
     new = images(system)
     assert new["mozart-api"] != old["mozart-api"]
     assert {n: i for n, i in new.items() if not n.startswith("mozart")} == {
@@ -139,7 +145,7 @@ def test_image_that_cannot_be_pulled_is_named_within_twenty_seconds(system: Syst
 
 
 def test_journal_and_lock_of_a_run(system: System) -> None:
-    runs = system.sdsk8s("runs", "ls", "-o", "json").json
+    runs = system.sdsk8s("runs", "ls", "-o", "json").json["runs"]
     assert runs[0]["verb"] in ("update", "start", "stop", "reset") and runs[0]["state"] in ("done", "partial", "failed")
     first = system.run("sdsk8s", "stop", "metrics", "--yes", "--dry-run", "-o", "json").json
     assert first["plan"]["children"][0]["group"].startswith("stop")

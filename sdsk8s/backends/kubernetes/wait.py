@@ -26,7 +26,7 @@ from sdsk8s.errors import ClusterError, WaitError
 from sdsk8s.model.names import COMPONENT, PART_OF
 
 # Trouble must be seen this long before a wait ends: images are pulled again, claims get bound, pods crash once.
-GRACE = {"Unschedulable": 10.0, "CrashLoopBackOff": 3.0, "ErrImagePull": 5.0, "ImagePullBackOff": 0.0, "crashes": 3.0}
+GRACE = {"Unschedulable": 10.0, "CrashLoopBackOff": 3.0, "ErrImagePull": 8.0, "ImagePullBackOff": 8.0, "crashes": 3.0}
 DEFAULT_GRACE = 6.0
 
 
@@ -170,7 +170,7 @@ def _name(goal: Goal) -> str:
     return f"Job/{goal.name}" if isinstance(goal, JobDone) else f"{goal.kind}/{goal.name}"
 
 
-def _tail(cluster: Cluster, trouble: Trouble, lines: int = 15) -> list[str]:
+def _tail(cluster: Cluster, trouble: Trouble, lines: int = 40) -> list[str]:
     if not trouble.pod or not trouble.container:
         return []
     for previous in (trouble.previous, not trouble.previous):
