@@ -16,4 +16,4 @@ fi
 echo "== installing sdsk8s and its tools with pip into $venv: click pyyaml jinja2 rich kubernetes docker fabric supervisor"
 echo "   cryptography urllib3, and for the checks pytest ruff mypy import-linter"
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[dev]'
+"$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[dev]' --config-settings editable_mode=compat

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sdsk8s.errors import ConfigError
+from sdsk8s.errors import ConfigError, ImageError
 from sdsk8s.files.data import folder
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.image import ImageSpec
@@ -38,7 +38,11 @@ class Images:
 
     def __init__(self, site: Site, catalogue: Catalogue) -> None:
         self._site = site
-        self._specs: dict[str, ImageSpec] = {n: s for c in catalogue.ordered() for n, s in c.images.items()}
+        self._specs: dict[str, ImageSpec] = {
+            name: spec.replaced_by(site.images[name]) if name in site.images else spec
+            for c in catalogue.ordered()
+            for name, spec in c.images.items()
+        }
         self._base_lock = threading.Lock()
 
     @cached_property
@@ -62,9 +66,22 @@ class Images:
 
     # -- names -------------------------------------------------------------------------------------------------
 
-    def refs(self, specs: Mapping[str, ImageSpec]) -> dict[str, str]:
+    def refs(self, specs: Iterable[str]) -> dict[str, str]:
         """{logical image: reference}: the site's own where it names one, else named after the content."""
-        return {name: self._site.images.get(name) or spec.external or self._ref(spec) for name, spec in specs.items()}
+        return {name: self._specs[name].external or self._ref(self._specs[name]) for name in specs}
+
+    def built_here(self, name: str) -> bool:
+        """False when a finished image of somebody else is used."""
+        return self._specs[name].external is None
+
+    def foreign_digest(self, ref: str) -> str | None:
+        """Digest of a finished image, or None where its registry cannot be asked from here: the nodes will."""
+        if "@sha256:" in ref:
+            return None
+        try:
+            return self.registry.digest(ref)
+        except ImageError:
+            return None
 
     def digests(self, refs: list[str]) -> dict[str, str | None]:
         """{reference: digest, or None when the registry does not have it}."""

@@ -89,16 +89,14 @@ class Session:
             if missing:
                 refs |= self.images.refs(missing)
             objects = render(self.site, self.catalogue, c, texts, refs)
-            builds = {n: r for n, r in refs.items() if n in c.images and not self.images_external(n)}
+            builds = {n: r for n, r in refs.items() if n in c.images and self.images.built_here(n)}
+            foreign = {r for n, r in refs.items() if n in c.images and n not in builds and r not in digests}
+            digests |= {r: self.images.foreign_digest(r) for r in foreign}
             out.append(Wanted(c, tuple(objects), builds))
         unknown = {r for w in out for r in w.builds.values()} - {r for r, d in digests.items() if d}
         if unknown:
             digests |= self.images.digests(sorted(unknown))
         return out, dataclasses.replace(live, digests=digests)
-
-    def images_external(self, name: str) -> bool:
-        """True when the site gives a finished image for that name."""
-        return name in self.site.images
 
     def levels(self, wanted: list[Wanted]) -> list[list[Wanted]]:
         """Wanted components in dependency order."""

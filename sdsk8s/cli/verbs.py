@@ -12,8 +12,12 @@ from sdsk8s.cli.options import Options, run_options, site_options
 
 def _run(verb: str, component: tuple[str, ...], *, config_only: bool = False, stores: bool = False, **kw: Any) -> None:
     from sdsk8s.cli.operate import operate
+    from sdsk8s.cli.session import Session
 
     options = Options(**kw)
+    catalogue = Session(options).catalogue
+    for name in component:  # a typo in the last name must not be found after the first one has been changed
+        catalogue.select(name)
     codes = [operate(verb, name, options, config_only=config_only, stores=stores) for name in component]
     raise click.exceptions.Exit(max(codes))
 

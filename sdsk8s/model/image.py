@@ -8,6 +8,7 @@ images:
     args: {OS_PACKAGES: bind9-dnsutils} build arguments
   elasticsearch:
     external: registry.example/elasticsearch:7.10.2     use this reference, build nothing
+    wrap: elasticsearch-official        a folder that makes a site's reference fit our pods (argument OFFICIAL)
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.names import unknown
 
-_KEYS = ("dockerfile", "packages", "links", "args", "external")
+_KEYS = ("dockerfile", "packages", "links", "args", "external", "wrap")
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _PACKAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _ARG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -39,6 +40,7 @@ class ImageSpec:
     links       {path in the image: target}
     args        {build argument: value}
     external    a reference to use as it is; nothing is built then
+    wrap        folder that builds on a reference given by the site; "": such a reference is used as it is
     """
 
     name: str
@@ -47,6 +49,7 @@ class ImageSpec:
     links: Mapping[str, str] = field(default_factory=dict)
     args: Mapping[str, str] = field(default_factory=dict)
     external: str | None = None
+    wrap: str = ""
 
     @staticmethod
     def from_dict(name: str, data: Mapping[str, Any] | None) -> ImageSpec:
@@ -71,11 +74,15 @@ class ImageSpec:
             links=_links(data.get("links"), f"{where}.links"),
             args=_args(data.get("args"), f"{where}.args"),
             external=external,
+            wrap=_folder(str(data.get("wrap") or ""), f"{where}.wrap"),
         )
 
     def replaced_by(self, reference: str) -> ImageSpec:
-        """The same logical image, taken from a registry as it is."""
-        return dataclasses.replace(ImageSpec.from_dict(self.name, {"external": reference}), dockerfile=self.dockerfile)
+        """The same logical image from a reference of the site: wrapped where the image says how, else as it is."""
+        checked = ImageSpec.from_dict(self.name, {"external": reference})
+        if self.wrap:
+            return ImageSpec(self.name, self.wrap, args={"OFFICIAL": reference})
+        return dataclasses.replace(checked, dockerfile=self.dockerfile)
 
 
 def _folder(value: str, where: str) -> str:
