@@ -90,6 +90,10 @@ class Demo:
         ok = ok and self.type([sys.executable, str(SITE / "smoke.py"), *self.urls()], show=True, name="smoke.py")
         self.summary()
         if svg and ok:
+            job = self.shown[2:]
+            self.shown = []
+            self.type(["sds", "status", "mozart"], show=True)
+            self.shown += job
             self.picture(svg)
         return 0 if ok else 1
 
@@ -152,7 +156,7 @@ class Demo:
         from rich.text import Text
 
         with open(os.devnull, "w") as sink:
-            console = Console(record=True, width=110, file=sink, force_terminal=True)
+            console = Console(record=True, width=125, file=sink, force_terminal=True)
             for part in self.shown:
                 console.print(Text.from_ansi(part.rstrip("\n")))
             console.save_svg(str(svg), title="sds on Kubernetes")

@@ -29,8 +29,3 @@ def live_images(component: Component, live: Live) -> dict[str, tuple[str, str | 
                 ref, _, digest = str(c["image"]).partition("@")
                 found[logical[c["name"]]] = (ref, digest or None)
     return found
-
-
-def deployed(component: Component, live: Live, names: list[tuple[str, str]]) -> bool:
-    """True when every one of the (kind, name) workloads exists."""
-    return all(live.get(kind, name) is not None for kind, name in names)
