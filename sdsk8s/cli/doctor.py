@@ -77,9 +77,9 @@ def examine(options: Options) -> Iterator[Finding]:
         yield from [_failed(name, result)] if isinstance(result, SdsError) else result
 
 
-def _failed(name: str, err: SdsError) -> Finding:
+def _failed(name: str, err: SdsError, cure: str = "correct what is named here, then run doctor again") -> Finding:
     words = "\n".join(part for part in (err.target, err.words) if part)
-    return Finding(name, False, err.what, words, err.next)
+    return Finding(name, False, err.what, words, err.next or cure)
 
 
 def _site_files(session: Session) -> Iterator[Finding]:
@@ -95,7 +95,8 @@ def _site_files(session: Session) -> Iterator[Finding]:
         try:
             objects = config_objects(session.site, session.catalogue, component, load_texts(session.site, [component]))
         except SdsError as err:
-            yield _failed(name, err)
+            cure = f"correct it; a site without {component.name} says `where: external` in site.yaml"
+            yield _failed(name, err, cure)
             continue
         if objects:
             yield Finding(name, True, f"rendered: {', '.join(sorted(o['metadata']['name'] for o in objects))}")

@@ -38,12 +38,18 @@ def read(cluster: Cluster, sources: list[Source], window: Window, note: Callable
     """Lines of all containers by time. What cannot be read becomes a note, the others are read nevertheless."""
 
     def one(source: Source) -> Iterator[Line]:
+        before = ""
         try:
             for raw in cluster.logs(
                 source.pod, source.container, tail=window.tail, since=window.since, previous=window.previous,
                 timestamps=True,
             ):  # fmt: skip
-                yield parse_line(source, raw)
+                line = parse_line(source, raw, before)
+                if isinstance(line, str):
+                    note(f"{source.pod} {source.container}: {line}")
+                else:
+                    before = line.stamp
+                    yield line
         except ClusterError as err:
             note(f"{source.pod} {source.container}: {err.words or err.what}")
 
@@ -99,7 +105,7 @@ class Follower:
             self._failure = err
 
     def _follow(self, source: Source, window: Window) -> None:
-        last, current = ("", ""), ""
+        last, current, state = ("", ""), "", ""
         while True:
             try:
                 pod = self._cluster.get("Pod", source.pod)
@@ -110,13 +116,13 @@ class Follower:
                 elif state == "running":
                     tail, since = None, _since(last)
                 if identity and (fresh or state == "running"):
-                    current = identity
+                    current, before = identity, ""
                     for raw in self._cluster.logs(
                         source.pod, source.container, follow=True, tail=tail, since=since, timestamps=True
                     ):
-                        line = parse_line(source, raw)
-                        if order(line) > last:
-                            last = order(line)
+                        line = parse_line(source, raw, before)
+                        if isinstance(line, Line) and (order(line) > last or line.stamp == before):
+                            last, before = order(line), line.stamp
                             self._lines.put(line)
                 if state == "gone":
                     return
@@ -124,7 +130,7 @@ class Follower:
                 if getattr(err, "code", 0) not in (400, 404):
                     self._note(f"{source.pod} {source.container}: {err.words or err.what}; trying again")
                     time.sleep(2)
-            time.sleep(0.3)
+            time.sleep(0.3 if state == "running" else POLL_SECONDS)
 
 
 def _since(last: tuple[str, str]) -> int | None:

@@ -96,10 +96,16 @@ def check_workload(component: Component, workload: str, pods: Iterable[Object]) 
     )
 
 
-def parse_line(source: Source, raw: str) -> Line:
-    """A line as the API server sends it with timestamps=true."""
+def parse_line(source: Source, raw: str, before: str = "") -> Line | str:
+    """A line as the API server sends it with timestamps=true, or what the kubelet says instead of one.
+
+    before: the stamp of the line before, for the rest of a very long line, which has none of its own.
+    """
     stamp, _, text = raw.partition(" ")
-    return Line(source, stamp, text)
+    if re.match(r"\d{4}-\d\d-\d\dT", stamp):
+        return Line(source, stamp, text)
+    # It comes with status 200, in the middle of the log or in its place: the file is already removed.
+    return raw if raw.startswith("unable to retrieve") or not before else Line(source, before, raw)
 
 
 def order(line: Line) -> tuple[str, str]:
