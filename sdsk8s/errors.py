@@ -1,15 +1,15 @@
 """The tree of errors. Each branch has one exit code; every leaf says what, where, whose words, what next.
 
-    SdsError                 1   something failed
-    ├── UsageError           2   the command line is wrong
-    ├── ConfigError          1   a file of the site or the catalogue is wrong (nothing was changed)
-    ├── ClusterError         1   the API server is away, refuses us, or answers with an error
-    │   └── WaitError        1   a wait ended: timeout, or a cause that cannot heal
-    ├── ImageError           1   build, push or registry failed
-    ├── StepError            1   a step of a run failed
-    ├── PartialError         3   some targets are done, some are not; the table says which
-    ├── RefusedError         4   unsafe, lock held, or a flag is needed
-    └── Interrupted        130   Ctrl-C
+SdsError                 1   something failed
+├── UsageError           2   the command line is wrong
+├── ConfigError          1   a file of the site or the catalogue is wrong (nothing was changed)
+├── ClusterError         1   the API server is away, refuses us, or answers with an error
+│   └── WaitError        1   a wait ended: timeout, or a cause that cannot heal
+├── ImageError           1   build, push or registry failed
+├── StepError            1   a step of a run failed
+├── PartialError         3   some targets are done, some are not; the table says which
+├── RefusedError         4   unsafe, lock held, or a flag is needed
+└── Interrupted        130   Ctrl-C
 """
 
 from __future__ import annotations

@@ -26,10 +26,14 @@ class ClusterExecutor:
         self._logs = logs
         self._timeout = timeout
         self._lock = threading.Lock()
+        self._cancelled = threading.Event()
 
     def execute(self, step: Step, say: Say) -> str:
         method: Any = getattr(self, f"_{type(step).__name__.lower()}")
         return str(method(step, say) or "")
+
+    def cancel(self) -> None:
+        self._cancelled.set()
 
     def _build(self, step: Build, say: Say) -> str:
         built = self._images.build(step.image, step.ref, say, self._logs)
@@ -52,19 +56,24 @@ class ClusterExecutor:
         self._cluster.delete(step.kind, step.name)
 
     def _waitready(self, step: WaitReady, say: Say) -> None:
-        from sdsk8s.backends.kubernetes import RolloutReady, wait
+        from sdsk8s.backends.kubernetes import RolloutReady
 
-        wait(self._cluster, [RolloutReady(step.kind, step.name)], self._timeout, say)
+        self._wait(RolloutReady(step.kind, step.name), say)
 
     def _waitgone(self, step: WaitGone, say: Say) -> None:
-        from sdsk8s.backends.kubernetes import Gone, wait
+        from sdsk8s.backends.kubernetes import Gone
 
-        wait(self._cluster, [Gone(step.selector)], self._timeout, say)
+        self._wait(Gone(step.selector), say)
 
     def _waitjob(self, step: WaitJob, say: Say) -> None:
-        from sdsk8s.backends.kubernetes import JobDone, wait
+        from sdsk8s.backends.kubernetes import JobDone
 
-        wait(self._cluster, [JobDone(step.name)], self._timeout, say)
+        self._wait(JobDone(step.name), say)
+
+    def _wait(self, goal: Any, say: Say) -> None:
+        from sdsk8s.backends.kubernetes import wait
+
+        wait(self._cluster, [goal], self._timeout, say, cancelled=self._cancelled.is_set)
 
     def _exec(self, step: Exec, say: Say) -> str:
         from sdsk8s.backends.kubernetes import exec_

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from sdsk8s.lab.plan import Lab
 
 name_option = click.option("--name", default="default", show_default=True, help="Which lab.")
-output_option = click.option(
-    "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+output_option = click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,9 +96,7 @@ def print_status(found: dict[str, Any]) -> None:
     if found["parts"]:
         click.echo(f"{'PART':<20} {'STATE':<9} {'PID':>7} {'UPTIME':>9}")
     for part in found["parts"]:
-        click.echo(
-            f"{part['part']:<20} {part['state']:<9} {part['pid'] or '-':>7} {clock(part['uptime']):>9}"
-        )
+        click.echo(f"{part['part']:<20} {part['state']:<9} {part['pid'] or '-':>7} {clock(part['uptime']):>9}")
 
 
 def clock(seconds: int) -> str:
@@ -128,9 +124,7 @@ def logs(name: str, part: str, follow: bool, lines: int) -> None:
 
     made = known(name)
     if not os.access(made.logs, os.R_OK):
-        raise RefusedError(
-            "the logs belong to root", target=str(made.logs), next="sudo sdsk8s lab logs " + part
-        )
+        raise RefusedError("the logs belong to root", target=str(made.logs), next="sudo sdsk8s lab logs " + part)
     parts = sorted(file.stem for file in made.logs.glob("*.log"))
     if part not in parts:
         raise UsageError(

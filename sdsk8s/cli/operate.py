@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import click
@@ -14,7 +16,7 @@ from sdsk8s.cli.options import Options
 from sdsk8s.cli.session import Session
 from sdsk8s.errors import RefusedError
 from sdsk8s.model.component import Component
-from sdsk8s.planner.steps import Plan
+from sdsk8s.planner.steps import Apply, Plan
 from sdsk8s.render.objects import namespace_object
 from sdsk8s.runner.describe import plan_as_dict, plan_lines
 from sdsk8s.runner.run import Report
@@ -39,7 +41,7 @@ def operate(
     chosen = _choose(session, verb, target, stores, legacy)
     if not options.yes and not options.dry_run:
         need_terminal(verb, flag)
-    plan, digests = make_plan(session, verb, target, chosen, config_only=config_only, stores=stores)
+    plan, _ = make_plan(session, verb, target, chosen, config_only=config_only, stores=stores)
     if options.dry_run:
         _show(plan, options)
         return 0
@@ -51,7 +53,8 @@ def operate(
         if not confirm(verb, target):
             click.echo("not confirmed: nothing was changed", err=True)
             return 0
-    report = _execute(session, plan, digests, options)
+    again = partial(make_plan, session, verb, target, chosen, config_only=config_only, stores=stores)
+    plan, report = _execute(session, plan, again, options)
     return _finish(plan, report, options)
 
 
@@ -110,7 +113,11 @@ def _choose(session: Session, verb: str, target: str, stores: bool, legacy: bool
     return session.here(chosen)
 
 
-def _execute(session: Session, plan: Plan, digests: dict[str, str], options: Options) -> Report:
+Replan = Callable[[], tuple[Plan, dict[str, str]]]
+
+
+def _execute(session: Session, shown: Plan, replan: Replan, options: Options) -> tuple[Plan, Report]:
+    """Take the lock, plan again on what the cluster is now, run. The plan that was run comes back with its report."""
     from sdsk8s.backends.kubernetes import Lock
     from sdsk8s.cli.executor import ClusterExecutor
     from sdsk8s.runner.journal import Journal, new_run_id, who
@@ -118,21 +125,32 @@ def _execute(session: Session, plan: Plan, digests: dict[str, str], options: Opt
     from sdsk8s.runner.run import run
 
     run_id = new_run_id()
-    _ensure_namespace(session)
-    lock = Lock(session.cluster, f"sdsk8s-{session.site.name}", who(), f"{plan.verb} {plan.target}", run_id=run_id)
+    _ensure_namespace(session, shown)
+    message = f"{shown.verb} {shown.target}"
+    lock = Lock(session.cluster, f"sdsk8s-{session.site.name}", who(), message, run_id=run_id)
     with lock.held(options.lock_wait, lambda text: click.echo(text, err=True)):
+        # Another run may have ended between our first look and the lock.
+        plan, digests = replan()
+        if not options.yes and plan_as_dict(plan) != plan_as_dict(shown):
+            raise RefusedError(
+                "the cluster has changed since this plan was shown; nothing was done", next=f"{message} again"
+            )
         journal = Journal(session.home, run_id, plan)
         executor = ClusterExecutor(session.cluster, session.images, digests, journal.folder, options.timeout)
         total = len(plan.steps())
         live = LiveProgress(total) if sys.stderr.isatty() else None
         with live or nullcontext():
-            return run(plan, executor, journal, live or plain(total))
+            report = run(plan, executor, journal, live or plain(total))
+    if lock.lost:
+        click.echo(f"warning: the lock was not held all the time: {lock.lost}", err=True)
+    return plan, report
 
 
-def _ensure_namespace(session: Session) -> None:
+def _ensure_namespace(session: Session, plan: Plan) -> None:
     # The lock is an object in the namespace, so the namespace comes before the plan's first step.
-    if session.cluster.get("Namespace", session.site.namespace) is None:
-        session.cluster.apply(namespace_object(session.site))
+    for step in plan.steps():
+        if isinstance(step, Apply) and step.obj["kind"] == "Namespace":
+            session.cluster.apply(step.obj)
 
 
 def _show(plan: Plan, options: Options) -> None:

@@ -64,9 +64,7 @@ class Api:
             connection.request("GET", f"{path}?watch=1&resourceVersion={version}&timeoutSeconds={seconds}")
             answer = connection.getresponse()
             if answer.status != 200:
-                raise ClusterError(
-                    f"watch of {path}: HTTP {answer.status}", words=message(answer.read().decode())
-                )
+                raise ClusterError(f"watch of {path}: HTTP {answer.status}", words=message(answer.read().decode()))
             while line := answer.readline():
                 yield json.loads(line)
         except (OSError, http.client.HTTPException, ValueError) as err:

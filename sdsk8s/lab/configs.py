@@ -74,10 +74,7 @@ def registry(lab: Lab) -> dict[str, Any]:
 
 
 def registry_hosts(lab: Lab) -> str:
-    return (
-        f'server = "http://{lab.registry}"\n\n[host."http://{lab.registry}"]\n'
-        'capabilities = ["pull", "resolve"]\n'
-    )
+    return f'server = "http://{lab.registry}"\n\n[host."http://{lab.registry}"]\ncapabilities = ["pull", "resolve"]\n'
 
 
 def docker(lab: Lab) -> dict[str, Any]:

@@ -85,11 +85,7 @@ def mirror() -> str:
 
 
 def base_layer() -> Path:
-    return (
-        tools.cache()
-        / "images"
-        / f"{SUITE}-{key(SUITE, *INCLUDED, DPKG_CONF, APT_CONF, TRIM, mirror())}.tar.gz"
-    )
+    return tools.cache() / "images" / f"{SUITE}-{key(SUITE, *INCLUDED, DPKG_CONF, APT_CONF, TRIM, mirror())}.tar.gz"
 
 
 def base_image(say: Callable[[str], None]) -> Image:

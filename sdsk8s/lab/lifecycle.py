@@ -96,15 +96,11 @@ def guard(name: str) -> Iterator[None]:
 def render(lab: Lab, python: str, open_files: int) -> dict[Path, str]:
     """All configuration files of the lab, for this machine."""
     resolv = Path("/etc/resolv.conf")
-    forward = resolv.exists() and any(
-        line.split()[:1] == ["nameserver"] for line in resolv.read_text().splitlines()
-    )
+    forward = resolv.exists() and any(line.split()[:1] == ["nameserver"] for line in resolv.read_text().splitlines())
     found = configs.files(lab, packages.cni_folder() or configs.CNI_FOLDERS[0], net.mtu(), forward)
     system = {name: find(name) or name for name in packages.PROGRAMS}
     binaries = programs.Binaries(tools.folder(), system, python)
-    found[lab.etc / "supervisord.conf"] = programs.supervisord_conf(
-        lab, programs.programs(lab, binaries), open_files
-    )
+    found[lab.etc / "supervisord.conf"] = programs.supervisord_conf(lab, programs.programs(lab, binaries), open_files)
     return found
 
 

@@ -74,11 +74,7 @@ def volume(number: int, folder: str) -> dict[str, Any]:
             "nodeAffinity": {
                 "required": {
                     "nodeSelectorTerms": [
-                        {
-                            "matchExpressions": [
-                                {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
-                            ]
-                        }
+                        {"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}
                     ]
                 }
             },

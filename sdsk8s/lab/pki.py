@@ -170,9 +170,7 @@ def issue(folder: Path, request: Request, ca: x509.Certificate) -> None:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage(ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
     )
     if request.hosts:
         names = [general_name(host) for host in request.hosts]
@@ -197,9 +195,7 @@ def key_pem(key: ec.EllipticCurvePrivateKey) -> str:
 
 
 def public_pem(key: ec.EllipticCurvePublicKey) -> str:
-    return key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    ).decode()
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def kubeconfig(lab: Lab, user: str, embed: bool = False) -> dict[str, Any]:

@@ -96,9 +96,7 @@ def checks(lab: Lab, remains: bool) -> list[Check]:
         check_addresses(lab),
     ]
     if tools.missing():
-        found.append(
-            check_disk("disk for the build", free_disk(tools.cache()), DISK_BUILD_MIB, tools.cache())
-        )
+        found.append(check_disk("disk for the build", free_disk(tools.cache()), DISK_BUILD_MIB, tools.cache()))
     if images.base_missing():
         found.append(Check("base image", "will do", "mmdebstrap makes it from a Debian mirror, once"))
     return found
@@ -154,9 +152,7 @@ def check_disk(what: str, free: int, needed: int, path: Path) -> Check:
 
 def check_ports(lab: Lab) -> Check:
     taken = [
-        f"{address}:{port} ({part})"
-        for address, port, part, kind in ports(lab)
-        if port_taken(address, port, kind)
+        f"{address}:{port} ({part})" for address, port, part, kind in ports(lab) if port_taken(address, port, kind)
     ]
     if taken:
         return Check("ports", "missing", "in use: " + ", ".join(dict.fromkeys(taken)))

@@ -35,9 +35,7 @@ def wait_ready(lab: Lab, say: Say) -> None:
     say(", ".join(node.name for node in lab.nodes) + " Ready")
     wait_for(lambda: free_volumes(api) > 0, 30, "free volumes", lab, "volumes")
     wait_for(lab.docker_socket.exists, 30, "dockerd", lab, "docker")
-    wait_for(
-        lambda: all(part.state == "RUNNING" for part in supervise.parts(lab)), 30, "all parts", lab, "PART"
-    )
+    wait_for(lambda: all(part.state == "RUNNING" for part in supervise.parts(lab)), 30, "all parts", lab, "PART")
 
 
 def wait_for(done: Callable[[], bool], seconds: float, what: str, lab: Lab, part: str) -> None:
@@ -79,9 +77,7 @@ def kubelet_starts(lab: Lab) -> dict[str, float]:
     now = time.time()
     suffix = "-kubelet"
     return {
-        part.name.removesuffix(suffix): now - part.uptime
-        for part in supervise.parts(lab)
-        if part.name.endswith(suffix)
+        part.name.removesuffix(suffix): now - part.uptime for part in supervise.parts(lab) if part.name.endswith(suffix)
     }
 
 

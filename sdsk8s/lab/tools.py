@@ -26,9 +26,7 @@ def cache() -> Path:
 
 
 def key() -> str:
-    return hashlib.sha256((MODULE / "go.mod").read_bytes() + (MODULE / "go.sum").read_bytes()).hexdigest()[
-        :16
-    ]
+    return hashlib.sha256((MODULE / "go.mod").read_bytes() + (MODULE / "go.sum").read_bytes()).hexdigest()[:16]
 
 
 def folder() -> Path:

@@ -26,11 +26,7 @@ SPARE = 8
 def to_create(volumes: Iterable[dict[str, Any]]) -> list[int]:
     """Numbers of volumes to make: AT_LEAST in all, SPARE of them free."""
     mine = [v for v in volumes if v["spec"].get("storageClassName") == STORAGE_CLASS]
-    used = {
-        int(name[4:])
-        for v in mine
-        if (name := v["metadata"]["name"]).startswith("lab-") and name[4:].isdigit()
-    }
+    used = {int(name[4:]) for v in mine if (name := v["metadata"]["name"]).startswith("lab-") and name[4:].isdigit()}
     free = sum(1 for v in mine if v.get("status", {}).get("phase", "Available") in ("Available", "Pending"))
     count = max(AT_LEAST - len(mine), SPARE - free, 0)
     fresh: list[int] = []

@@ -23,6 +23,10 @@ class Executor(Protocol):
         """Returns a short fact for the journal and the table (a digest, a count), or an empty string."""
         ...
 
+    def cancel(self) -> None:
+        """End waits soon, with Interrupted; called at Ctrl-C."""
+        ...
+
 
 class Progress(Protocol):
     """Shows a run while it goes on."""
@@ -125,6 +129,7 @@ def run(plan: Plan, executor: Executor, journal: Journal, progress: Progress, *,
                 wait(futures, return_when=FIRST_EXCEPTION)
             except KeyboardInterrupt:
                 stop.set()
+                executor.cancel()
                 raise
         for future in futures:
             future.result()

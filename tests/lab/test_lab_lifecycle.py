@@ -85,9 +85,7 @@ def sdsk8s(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
 def try_kubectl(*words: str, stdin: str | None = None, name: str = NAME) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "KUBECONFIG": str(plan.STATE_ROOT / name / "kubeconfig")}
     command = [str(tools.folder() / "kubectl"), *words]
-    return subprocess.run(
-        command, env=env, input=stdin, capture_output=True, text=True, timeout=120, check=False
-    )
+    return subprocess.run(command, env=env, input=stdin, capture_output=True, text=True, timeout=120, check=False)
 
 
 def kubectl(*words: str, stdin: str | None = None, name: str = NAME) -> str:
@@ -224,11 +222,7 @@ def settled() -> None:
 
     def runs() -> bool:
         ready = try_kubectl("get", "pod", "keeper-0", "-o", "jsonpath={.status.containerStatuses[0].ready}")
-        return (
-            ready.stdout == "true"
-            and answers()
-            and not try_kubectl("exec", "keeper-0", "--", "true").returncode
-        )
+        return ready.stdout == "true" and answers() and not try_kubectl("exec", "keeper-0", "--", "true").returncode
 
     until(runs, 60, "the pod")
 
@@ -271,9 +265,7 @@ def test_up_makes_a_cluster_that_runs_pods_with_claims_names_and_node_ports() ->
     kubectl("rollout", "status", "sts/keeper", "--timeout=60s")
     settled()
     assert lives() == 1
-    names = kubectl(
-        "exec", "keeper-0", "--", "getent", "hosts", "keeper.default.svc.cluster.local", "kubernetes"
-    )
+    names = kubectl("exec", "keeper-0", "--", "getent", "hosts", "keeper.default.svc.cluster.local", "kubernetes")
     assert lab().api_service in names and len(names.splitlines()) == 2
 
 

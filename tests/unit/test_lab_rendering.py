@@ -140,9 +140,7 @@ def test_free_volumes_are_kept_at_hand() -> None:
 
 def test_only_own_released_volumes_are_emptied() -> None:
     folder = Path("/state/volumes")
-    assert (
-        volumes.to_recycle(pv("lab-001", "Released", "/state/volumes/lab-001"), folder) == folder / "lab-001"
-    )
+    assert volumes.to_recycle(pv("lab-001", "Released", "/state/volumes/lab-001"), folder) == folder / "lab-001"
     assert volumes.to_recycle(pv("lab-001", "Bound", "/state/volumes/lab-001"), folder) is None
     assert volumes.to_recycle(pv("mine", "Released", "/home/me"), folder) is None
     assert volumes.to_recycle(pv("mine", "Released", "/state/volumes/../../home"), folder) is None

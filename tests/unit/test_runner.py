@@ -35,6 +35,8 @@ class Recorder:
             self.done.append(step.name)
         return f"fact {step.name}"
 
+    def cancel(self) -> None: ...
+
 
 def step(name: str) -> Delete:
     return Delete("because", "Pod", name)

@@ -22,7 +22,7 @@ from sdsk8s.backends.kubernetes.verdict import (
     rollout_trouble,
     stuck_revision,
 )
-from sdsk8s.errors import ClusterError, WaitError
+from sdsk8s.errors import ClusterError, Interrupted, WaitError
 from sdsk8s.model.names import COMPONENT, PART_OF
 
 # Trouble must be seen this long before a wait ends: images are pulled again, claims get bound, pods crash once.
@@ -37,10 +37,11 @@ def wait(
     on_change: Callable[[str], None] = lambda text: None,
     *,
     grace: float = DEFAULT_GRACE,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
     """Return when every goal is reached. WaitError after `timeout` seconds, or soon after a hopeless cause.
 
-    on_change gets a few lines of text whenever the picture changes.
+    on_change gets a few lines of text whenever the picture changes; `cancelled` is asked twice a second.
     """
     selector = f"{PART_OF}=sds"
     kinds = {"Pod": selector}
@@ -60,6 +61,8 @@ def wait(
             informer.changed.clear()
             if informer.error is not None:
                 raise informer.error
+            if cancelled():
+                raise Interrupted("interrupted while waiting", target=_name(left[0]))
             left, texts, troubles = _look(informer, left)
             if not left:
                 return
