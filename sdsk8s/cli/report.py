@@ -11,7 +11,7 @@ from sdsk8s.runner.run import Outcome, Report
 
 
 def report_as_dict(plan: Plan, report: Report) -> dict[str, Any]:
-    """Schema: docs/reference/report.md."""
+    """Schema: docs/reference/plans-and-reports.md."""
     return {
         "verb": plan.verb,
         "target": plan.target,

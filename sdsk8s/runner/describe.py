@@ -10,7 +10,7 @@ from sdsk8s.planner.steps import Apply, Group, Node, Plan, Step
 
 
 def plan_as_dict(plan: Plan) -> dict[str, Any]:
-    """The plan as plain data; schema: docs/reference/plan.md."""
+    """The plan as plain data; schema: docs/reference/plans-and-reports.md."""
     counter = iter(range(1, 1_000_000))
     return {
         "verb": plan.verb,
