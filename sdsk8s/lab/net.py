@@ -12,7 +12,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from sdsk8s.lab.plan import Lab, Node
-from sdsk8s.lab.shell import run
+from sdsk8s.lab.shell import find, run
 
 NETNS = Path("/run/netns")
 
@@ -126,7 +126,8 @@ def marked(saved: str, mark: str) -> list[tuple[str, list[str]]]:
 
 def down(lab: Lab) -> None:
     """Remove whatever exists of the lab's network; nothing there is fine."""
-    if run("iptables-save", check=False).stdout:
+    # On a bare machine this runs before the packages are installed: no program, no rule.
+    if find("iptables-save") and run("iptables-save", check=False).stdout:
         for table, words in marked(run("iptables-save").stdout, lab.mark):
             run("iptables", "-w", "-t", table, "-D", *words, check=False)
     if NETNS.is_dir():

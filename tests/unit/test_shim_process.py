@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,7 @@ def on_terminal(code: str, typed: str) -> tuple[int, str]:
     """Run Python code on a pseudo-terminal of its own; (exit code, all that it showed)."""
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job starts with Ctrl-C ignored
         os.execv(sys.executable, [sys.executable, "-c", code])
     shown, sent = b"", False
     while True:
