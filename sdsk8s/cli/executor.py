@@ -12,7 +12,7 @@ from sdsk8s.render.digests import pin_digests
 from sdsk8s.runner.run import Say
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.kubernetes import Cluster
+    from sdsk8s.backends.kubernetes import Cluster, Informer
     from sdsk8s.cli.images import Images
 
 
@@ -27,6 +27,7 @@ class ClusterExecutor:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
+        self._informer: Informer | None = None
 
     def execute(self, step: Step, say: Say) -> str:
         method: Any = getattr(self, f"_{type(step).__name__.lower()}")
@@ -71,9 +72,12 @@ class ClusterExecutor:
         self._wait(JobDone(step.name), say)
 
     def _wait(self, goal: Any, say: Say) -> None:
-        from sdsk8s.backends.kubernetes import wait
+        from sdsk8s.backends.kubernetes import SELECTOR, Informer, wait
 
-        wait(self._cluster, [goal], self._timeout, say, cancelled=self._cancelled.is_set)
+        with self._lock:
+            if self._informer is None:
+                self._informer = Informer(self._cluster, SELECTOR)
+        wait(self._cluster, [goal], self._timeout, say, informer=self._informer, cancelled=self._cancelled.is_set)
 
     def _exec(self, step: Exec, say: Say) -> str:
         from sdsk8s.backends.kubernetes import exec_

@@ -13,17 +13,20 @@ from __future__ import annotations
 from sdsk8s.backends.kubernetes.access import Check, doctor_checks, review
 from sdsk8s.backends.kubernetes.api import ApiError, Cluster, connect
 from sdsk8s.backends.kubernetes.exec import ExecResult, exec_
+from sdsk8s.backends.kubernetes.informer import Informer
 from sdsk8s.backends.kubernetes.leases import Lock, LockStatus
 from sdsk8s.backends.kubernetes.snapshot import snapshot
 from sdsk8s.backends.kubernetes.verdict import Gone, JobDone, RolloutReady
-from sdsk8s.backends.kubernetes.wait import wait
+from sdsk8s.backends.kubernetes.wait import SELECTOR, wait
 
 __all__ = [
+    "SELECTOR",
     "ApiError",
     "Check",
     "Cluster",
     "ExecResult",
     "Gone",
+    "Informer",
     "JobDone",
     "Lock",
     "LockStatus",

@@ -1,9 +1,13 @@
-"""One list and watch per kind, kept up to date in a thread: waiting is watching, not polling."""
+"""One list and watch per kind, kept up to date in a thread: waiting is watching, not polling.
+
+All waits of a run share one Informer, so that a wide rollout costs the API server five watches and not fifty.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from sdsk8s.backends.kubernetes.api import ApiError, Cluster
@@ -11,57 +15,73 @@ from sdsk8s.errors import ClusterError
 
 
 class Informer:
-    """Local copies of some kinds. `changed` is set whenever something may look different.
+    """Local copies of some kinds, each followed from the first time that somebody asks for it.
 
     Ends of streams, restarts of the API server and 410 Gone are normal: the lists are read again. When the API
     server stays away longer than `patience` seconds, `error` holds why.
     """
 
-    def __init__(self, cluster: Cluster, kinds: dict[str, str], patience: float = 60) -> None:
+    def __init__(self, cluster: Cluster, selector: str, patience: float = 60) -> None:
         self._cluster = cluster
+        self._selector = selector
         self._patience = patience
-        self._objects: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
-        self._lock = threading.Lock()
+        self._objects: dict[str, dict[str, Any]] = {}
+        self._synced: dict[str, threading.Event] = {}
+        self._changed = threading.Condition()
+        self._version = 0
         self._stop = threading.Event()
-        self.changed = threading.Event()
         self.error: ClusterError | None = None
-        self._synced = {kind: threading.Event() for kind in kinds}
-        self._threads = [
-            threading.Thread(target=self._follow, args=(kind, selector), daemon=True, name=f"watch-{kind}")
-            for kind, selector in kinds.items()
-        ]
 
     def __enter__(self) -> Informer:
-        for thread in self._threads:
-            thread.start()
-        for event in self._synced.values():
-            while not event.wait(0.1) and self.error is None:
-                pass
         return self
 
     def __exit__(self, *args: Any) -> None:
         self._stop.set()
 
+    def follow(self, kinds: Iterable[str]) -> None:
+        """Return when every kind has been listed once (or `error` is set); it is watched from then on."""
+        for kind in kinds:
+            with self._changed:
+                known = kind in self._synced
+                self._synced.setdefault(kind, threading.Event())
+                self._objects.setdefault(kind, {})
+            if not known:
+                threading.Thread(target=self._follow, args=(kind,), daemon=True, name=f"watch-{kind}").start()
+        for kind in kinds:
+            while not self._synced[kind].wait(0.1) and self.error is None:
+                pass
+
+    def wait_change(self, seen: int, timeout: float) -> int:
+        """Wait until something may look different from version `seen`; returns the version now."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._version != seen, timeout)
+            return self._version
+
+    def _touch(self) -> None:
+        with self._changed:
+            self._version += 1
+            self._changed.notify_all()
+
     def get(self, kind: str, name: str) -> Any | None:
-        with self._lock:
+        with self._changed:
             return self._objects[kind].get(name)
 
     def all(self, kind: str) -> list[Any]:
-        with self._lock:
+        with self._changed:
             return list(self._objects[kind].values())
 
-    def _follow(self, kind: str, selector: str) -> None:
+    def _follow(self, kind: str) -> None:
         away_since: float | None = None
         while not self._stop.is_set():
             try:
-                items, version = self._cluster.list_versioned(kind, selector)
-                with self._lock:
+                items, version = self._cluster.list_versioned(kind, self._selector)
+                with self._changed:
                     self._objects[kind] = {o["metadata"]["name"]: o for o in items}
                 away_since = None
                 self._synced[kind].set()
-                self.changed.set()
+                self._touch()
                 # A short life keeps a thread whose wait is over from lingering.
-                for event in self._cluster.watch(kind, selector, version, seconds=120):
+                for event in self._cluster.watch(kind, self._selector, version, seconds=120):
                     if self._stop.is_set():
                         return
                     self._take(kind, event)
@@ -72,7 +92,7 @@ class Informer:
                 final = isinstance(err, ApiError) and err.code in (401, 403, 404)
                 if final or time.monotonic() - away_since > self._patience:
                     self.error = err
-                    self.changed.set()
+                    self._touch()
                     return
                 time.sleep(1)
 
@@ -81,9 +101,9 @@ class Informer:
         if event["type"] == "BOOKMARK":
             return
         obj.setdefault("kind", kind)
-        with self._lock:
+        with self._changed:
             if event["type"] == "DELETED":
                 self._objects[kind].pop(obj["metadata"]["name"], None)
             else:
                 self._objects[kind][obj["metadata"]["name"]] = obj
-        self.changed.set()
+        self._touch()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sdsk8s.backends.kubernetes.api import Cluster
@@ -28,6 +28,7 @@ from sdsk8s.model.names import COMPONENT, PART_OF
 # Trouble must be seen this long before a wait ends: images are pulled again, claims get bound, pods crash once.
 GRACE = {"Unschedulable": 10.0, "CrashLoopBackOff": 3.0, "ErrImagePull": 8.0, "ImagePullBackOff": 8.0, "crashes": 3.0}
 DEFAULT_GRACE = 6.0
+SELECTOR = f"{PART_OF}=sds"
 
 
 def wait(
@@ -36,56 +37,68 @@ def wait(
     timeout: float,
     on_change: Callable[[str], None] = lambda text: None,
     *,
+    informer: Informer | None = None,
     grace: float = DEFAULT_GRACE,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
     """Return when every goal is reached. WaitError after `timeout` seconds, or soon after a hopeless cause.
 
-    on_change gets a few lines of text whenever the picture changes; `cancelled` is asked twice a second.
+    on_change gets a few lines of text whenever the picture changes; `cancelled` is asked twice a second. An informer
+    may be shared by several waits at once.
     """
-    selector = f"{PART_OF}=sds"
-    kinds = {"Pod": selector}
-    for goal in goals:
-        if isinstance(goal, RolloutReady):
-            kinds[goal.kind] = selector
-            if goal.kind == "Deployment":
-                kinds["ReplicaSet"] = selector
-        elif isinstance(goal, JobDone):
-            kinds["Job"] = selector
+    if informer is None:
+        with Informer(cluster, SELECTOR) as own:
+            wait(cluster, goals, timeout, on_change, informer=own, grace=grace, cancelled=cancelled)
+        return
+    informer.follow(sorted({kind for goal in goals for kind in _kinds(goal)}))
+    # What this caller has just written may not have reached the informer: older generations do not count.
+    floor = {g: _generation(cluster.get(g.kind, g.name)) for g in goals if isinstance(g, RolloutReady)}
     deadline = time.monotonic() + timeout
     first_seen: dict[Trouble, float] = {}
-    last_text = ""
-    with Informer(cluster, kinds) as informer:
-        left = list(goals)
-        while True:
-            informer.changed.clear()
-            if informer.error is not None:
-                raise informer.error
-            if cancelled():
-                raise Interrupted("interrupted while waiting", target=_name(left[0]))
-            left, texts, troubles = _look(informer, left)
-            if not left:
-                return
-            text = "\n".join(texts)
-            if text != last_text:
-                on_change(text)
-                last_text = text
-            now = time.monotonic()
-            first_seen = {t: first_seen.get(t, now) for t in troubles}
-            for trouble, since in first_seen.items():
-                if now - since >= GRACE.get(trouble.reason, grace):
-                    raise _error(cluster, trouble, left[0])
-            if now > deadline:
-                raise _late(cluster, timeout, texts, troubles, left[0])
-            informer.changed.wait(0.5)
+    last_text, version = "", -1
+    left = list(goals)
+    while True:
+        version = informer.wait_change(version, 0.5)
+        if informer.error is not None:
+            raise informer.error
+        if cancelled():
+            raise Interrupted("interrupted while waiting", target=_name(left[0]))
+        left, texts, troubles = _look(informer, left, floor)
+        if not left:
+            return
+        text = "\n".join(texts)
+        if text != last_text:
+            on_change(text)
+            last_text = text
+        now = time.monotonic()
+        first_seen = {t: first_seen.get(t, now) for t in troubles}
+        for trouble, since in first_seen.items():
+            if now - since >= GRACE.get(trouble.reason, grace):
+                raise _error(cluster, trouble, left[0])
+        if now > deadline:
+            raise _late(cluster, timeout, texts, troubles, left[0])
 
 
-def _look(informer: Informer, goals: list[Goal]) -> tuple[list[Goal], list[str], list[Trouble]]:
+def _kinds(goal: Goal) -> tuple[str, ...]:
+    if isinstance(goal, Gone):
+        return ("Pod",)
+    if isinstance(goal, JobDone):
+        return ("Job", "Pod")
+    return (goal.kind, "ReplicaSet", "Pod") if goal.kind == "Deployment" else (goal.kind, "Pod")
+
+
+def _generation(obj: Any) -> int:
+    return int(obj["metadata"].get("generation", 0)) if obj else 0
+
+
+def _look(
+    informer: Informer, goals: list[Goal], floor: Mapping[RolloutReady, int]
+) -> tuple[list[Goal], list[str], list[Trouble]]:
     left: list[Goal] = []
     texts: list[str] = []
     troubles: list[Trouble] = []
     for goal in goals:
-        done, text, found = _judge(informer, goal)
+        done, text, found = _judge(informer, goal, floor)
         if not done:
             left.append(goal)
             texts.append(text)
@@ -93,7 +106,7 @@ def _look(informer: Informer, goals: list[Goal]) -> tuple[list[Goal], list[str],
     return left, texts, troubles
 
 
-def _judge(informer: Informer, goal: Goal) -> tuple[bool, str, list[Trouble]]:
+def _judge(informer: Informer, goal: Goal, floor: Mapping[RolloutReady, int]) -> tuple[bool, str, list[Trouble]]:
     if isinstance(goal, Gone):
         pods = [p for p in informer.all("Pod") if _matches(p, goal.selector)]
         pods = [p for p in pods if p.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
@@ -109,6 +122,8 @@ def _judge(informer: Informer, goal: Goal) -> tuple[bool, str, list[Trouble]]:
     obj = informer.get(goal.kind, goal.name)
     if obj is None:
         return False, f"{goal.kind}/{goal.name} is not there yet", []
+    if _generation(obj) < floor.get(goal, 0):
+        return False, f"{goal.kind}/{goal.name} the change is not seen yet", []
     done, text = rollout_state(obj)
     sets = informer.all("ReplicaSet") if goal.kind == "Deployment" else []
     every = informer.all("Pod")
