@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -38,22 +38,37 @@ def read(cluster: Cluster, sources: list[Source], window: Window, note: Callable
     """Lines of all containers by time. What cannot be read becomes a note, the others are read nevertheless."""
 
     def one(source: Source) -> Iterator[Line]:
-        before = ""
-        try:
-            for raw in cluster.logs(
-                source.pod, source.container, tail=window.tail, since=window.since, previous=window.previous,
-                timestamps=True,
-            ):  # fmt: skip
-                line = parse_line(source, raw, before)
-                if isinstance(line, str):
-                    note(f"{source.pod} {source.container}: {line}")
-                else:
-                    before = line.stamp
-                    yield line
-        except ClusterError as err:
-            note(f"{source.pod} {source.container}: {err.words or err.what}")
+        said = list[str]()
+        empty = True
+        for line in _lines(cluster, source, window, said):
+            empty = False
+            yield line
+        if window.previous and empty and container_state(cluster.get("Pod", source.pod), source)[1] != "running":
+            # The node keeps one ended container, and between two restarts that is the newest one.
+            said = ["the log before is not kept any more; this is of the container that ended last"]
+            yield from _lines(cluster, source, replace(window, previous=False), said)
+        for text in said:
+            note(f"{source.pod} {source.container}: {text}")
 
     yield from heapq.merge(*(one(s) for s in sources), key=order)
+
+
+def _lines(cluster: Cluster, source: Source, window: Window, said: list[str]) -> Iterator[Line]:
+    """Lines of one container; what the server or the kubelet says instead of lines goes into `said`."""
+    before = ""
+    try:
+        for raw in cluster.logs(
+            source.pod, source.container, tail=window.tail, since=window.since, previous=window.previous,
+            timestamps=True,
+        ):  # fmt: skip
+            line = parse_line(source, raw, before)
+            if isinstance(line, str):
+                said.append(line)
+            else:
+                before = line.stamp
+                yield line
+    except ClusterError as err:
+        said.append(err.words or err.what)
 
 
 class Follower:

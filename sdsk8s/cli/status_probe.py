@@ -25,21 +25,30 @@ KINDS = ("Deployment", "StatefulSet", "Pod", "Service")
 SUPERVISORCTL = ["/opt/sds/venv/bin/supervisorctl", "-c", "/opt/sds/etc/supervisord.conf", "status"]
 ASK_SECONDS = 5.0
 """For one store or supervisord; everything together may take a little longer."""
+SSH_SECONDS = 45.0
+"""For the hosts of components that are not in the cluster: login and two commands."""
 
 
 def gather(session: Session, chosen: list[Component]) -> tuple[Live, Probes]:
     """ClusterError when the snapshot itself cannot be had; a probe that fails is an answer like any other."""
     from sdsk8s.backends.kubernetes import snapshot
 
+    here = session.here(chosen)
+    machines: dict[tuple[str, str, str], Callable[[], Any]] = {
+        ("host", "", c.name): partial(_ask_machine, session, c)
+        for c in chosen
+        if c.ssh and session.site.where(c.name) == "ssh"
+    }
+    if machines and not here:  # a site that is all virtual machines has no cluster to ask
+        return Live(), _probes(together(machines, SSH_SECONDS), [])
     cluster = session.cluster
     live = Live(objects=snapshot(cluster, KINDS))
-    here = session.here(chosen)
     names = {c.name for c in here}
     asked = {s.store for c in here for s in c.services} | {c.name for c in here if c.store}
     stores = session.here([session.catalogue.get(name) for name in sorted(asked)])
     nodes = _nodes(cluster, live)
 
-    jobs: dict[tuple[str, str, str], Callable[[], Any]] = {}
+    jobs = machines
     for store in stores:
         for pod in live.pods(store.name) if store.check else ():
             if _runs(pod):
@@ -51,12 +60,13 @@ def gather(session: Session, chosen: list[Component]) -> tuple[Live, Probes]:
         if _component(service) in names:
             for url in service_urls(service, nodes):
                 jobs["url", "", url] = partial(_connects, url)
-    return live, _probes(together(jobs, ASK_SECONDS + 3), nodes)
+    return live, _probes(together(jobs, SSH_SECONDS if machines else ASK_SECONDS + 3), nodes)
 
 
 def _probes(found: dict[tuple[str, str, str], Any], nodes: list[str]) -> Probes:
     stores: dict[str, list[Answer]] = {}
     programs: dict[str, list[Program] | str] = {}
+    hosts: dict[str, list[Program] | str] = {}
     urls: dict[str, bool] = {}
     for (what, group, name), result in found.items():
         failure = _words(result) if isinstance(result, SdsError) else ""
@@ -64,9 +74,11 @@ def _probes(found: dict[tuple[str, str, str], Any], nodes: list[str]) -> Probes:
             stores.setdefault(group, []).append(Answer(name, None, failure) if failure else result)
         elif what == "programs":
             programs[name] = failure or result
+        elif what == "host":
+            hosts[name] = failure or result
         else:
             urls[name] = bool(result) and not failure
-    return Probes(stores, programs, urls, nodes)
+    return Probes(stores, programs, hosts, urls, nodes)
 
 
 def _ask_store(cluster: Cluster, store: Component, pod: str) -> Answer:
@@ -89,6 +101,24 @@ def _ask_supervisord(cluster: Cluster, pod: Object) -> list[Program] | str:
     if not programs:
         return f"supervisord does not answer: {(done.stderr.decode(errors='replace') or text).strip()[-300:]}"
     return programs
+
+
+def _ask_machine(session: Session, component: Component) -> list[Program] | str:
+    """`supervisorctl status` in the component's folder on its host, as the legacy tool asked it."""
+    from sdsk8s.backends.ssh import Remote
+
+    assert component.ssh is not None
+    config = session.site.config
+    address = config.get(component.ssh.address)
+    if not address:
+        return f"no configured host, skipping: {component.ssh.address} is empty"
+    home = f"{config.get('OPS_HOME', '')}/{component.ssh.home}"
+    remote = Remote(str(address), key=config.get("KEY_FILENAME"), known_hosts=session.home / "known_hosts")
+    if remote.run(["test", "-S", f"{home}/run/supervisor.sock"]).code != 0:
+        return f"supervisord not running on {address} (no {home}/run/supervisor.sock)"
+    done = remote.run([f"{home}/bin/supervisorctl", "-c", f"{home}/etc/supervisord.conf", "status"])
+    programs = parse_supervisorctl(remote.host, done.stdout)
+    return programs or f"supervisord on {address} does not answer: {(done.stderr or done.stdout).strip()[-300:]}"
 
 
 def _connects(url: str) -> bool:

@@ -21,6 +21,15 @@ def status_lines(status: SystemStatus, colour: bool) -> list[str]:
 def _component(c: ComponentStatus, colour: bool) -> Iterator[str]:
     for text in ("#" * WIDTH, c.name, "#" * WIDTH):
         yield paint(text, "cyan", colour)
+    if c.programs:
+        yield from _header(SUPERVISED, colour)
+        width = max(len(_program_title(p)) for p in c.programs)
+        for program in c.programs:
+            yield _program(program, width, colour)
+        return
+    if c.state == "elsewhere" and not c.ok:
+        yield paint(c.note, "red", colour)
+        return
     if c.state in ("stub", "elsewhere"):
         yield f"no configured host in the cluster, skipping: {c.note}"
         return

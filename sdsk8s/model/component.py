@@ -19,6 +19,7 @@
     check        how a store is asked whether it is alive: {container, command}
     reset        steps between stop and start: [{title, in, container, command}]
     per_queue    name of a workload that is made once per entry of QUEUES
+    ssh          where it lives on a virtual machine: {address: CONFIG_KEY, home: folder below OPS_HOME}
 """
 
 from __future__ import annotations
@@ -84,6 +85,14 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """A component's place on a virtual machine: the configuration key of its address, its folder below OPS_HOME."""
+
+    address: str
+    home: str
+
+
+@dataclass(frozen=True)
 class Component:
     name: str
     title: str = ""
@@ -101,6 +110,7 @@ class Component:
     check: Check | None = None
     reset: tuple[Hook, ...] = ()
     per_queue: str = ""
+    ssh: Machine | None = None
     manifests: tuple[Mapping[str, Any], ...] = ()
     folder: str = ""
 
@@ -111,7 +121,7 @@ class Component:
 
 _KEYS = {
     "name", "title", "store", "stub", "order", "aliases", "verbs", "needs", "services", "images", "addresses",
-    "config", "secrets", "check", "reset", "per_queue",
+    "config", "secrets", "check", "reset", "per_queue", "ssh",
 }  # fmt: skip
 
 
@@ -144,6 +154,7 @@ def component_from_dict(data: Mapping[str, Any], where: str, manifests: tuple[Ma
             check=_check(data.get("check")),
             reset=tuple(Hook(h["title"], h["in"], h["container"], tuple(h["command"])) for h in data.get("reset", ())),
             per_queue=data.get("per_queue", ""),
+            ssh=Machine(**data["ssh"]) if data.get("ssh") else None,
             manifests=manifests,
             folder=where.rsplit("/", 1)[0],
         )

@@ -76,6 +76,7 @@ class ComponentStatus:
     workloads: tuple[Workload, ...] = ()
     urls: tuple[Url, ...] = ()
     ok: bool = True
+    programs: tuple[Program, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,14 @@ class Probes:
 
     stores    {store: one Answer per pod}
     programs  {pod: its programs, or the words of the failure}
+    hosts     {component on a virtual machine: its programs, or the words of the failure}
     urls      {url: reachable}
     nodes     addresses of nodes, ready ones first
     """
 
     stores: Mapping[str, Sequence[Answer]] = field(default_factory=dict)
     programs: Mapping[str, Sequence[Program] | str] = field(default_factory=dict)
+    hosts: Mapping[str, Sequence[Program] | str] = field(default_factory=dict)
     urls: Mapping[str, bool] = field(default_factory=dict)
     nodes: Sequence[str] = ()
 
@@ -117,6 +120,8 @@ def component_status(
     head = (component.name, component.title, where)
     if component.stub:
         return ComponentStatus(*head, "stub", component.stub)
+    if where == "ssh" and component.name in probes.hosts:
+        return _on_machine(component, where, probes.hosts[component.name])
     if where != "kubernetes":
         return ComponentStatus(*head, "elsewhere", f"lives outside the cluster (where: {where})")
     loads = workloads(component, live, probes, now)
@@ -132,6 +137,15 @@ def component_status(
     programs_ok = all(p.state in ("RUNNING", "STARTING", "EXITED") for w in loads for p in w.programs)
     ok = state not in ("not ready", "updating") and stores_ok and programs_ok
     return ComponentStatus(*head, state, "", stores, loads, _urls(component, live, probes), ok)
+
+
+def _on_machine(component: Component, where: str, found: Sequence[Program] | str) -> ComponentStatus:
+    """A component under supervisord on a virtual machine; words instead of programs mean that it could not be asked."""
+    head = (component.name, component.title, where)
+    if isinstance(found, str):
+        return ComponentStatus(*head, "elsewhere", found, ok=False)
+    ok = all(p.state in ("RUNNING", "STARTING", "EXITED") for p in found)
+    return ComponentStatus(*head, "elsewhere", "on a virtual machine", ok=ok, programs=tuple(found))
 
 
 def workloads(component: Component, live: Live, probes: Probes, now: datetime) -> tuple[Workload, ...]:

@@ -268,8 +268,8 @@ def test_doctor_names_each_broken_item_alone(small: Small, tmp_path: Path) -> No
         assert all(c["cure"] for c in done.json["checks"] if c["state"] == "broken"), done.out
         return names
 
-    # The shipped components have no templates here: each of them is named, and nothing else but the engine.
-    assert {n for n in broken() if not n.startswith("configuration of")} <= {"container engine"}
+    # The shipped components have no templates here: and no sources: each of them is named.
+    assert {n for n in broken() if not n.startswith("configuration of")} <= {"container engine", "source tree"}
     home = tmp_path / "home"
     shutil.copytree(small.home, home)
     site = json.loads((home / "site.yaml").read_text())

@@ -83,7 +83,10 @@ def test_failure_stops_what_follows_and_says_what_was_not_tried(tmp_path: Path) 
 
 
 def test_neighbours_of_a_failure_finish_and_nothing_new_starts(tmp_path: Path) -> None:
+    both = threading.Barrier(2, timeout=5)
+
     def act(name: str) -> None:
+        both.wait()  # neither begins alone
         if name == "bad":
             raise StepError("bad")
         time.sleep(0.2)

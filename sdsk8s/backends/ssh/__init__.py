@@ -1,0 +1,7 @@
+"""The only room that imports `fabric`: hosts of components that are not migrated yet."""
+
+from __future__ import annotations
+
+from sdsk8s.backends.ssh.remote import Remote, RemoteError, RemoteResult
+
+__all__ = ["Remote", "RemoteError", "RemoteResult"]
