@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import docker
 import requests
+import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from sdsk8s.errors import ImageError
@@ -170,7 +171,7 @@ class Engine:
             raise
         except APIError as err:
             raise ImageError(what, target=self.url, words=str(err.explanation or err)) from err
-        except (DockerException, requests.RequestException, OSError) as err:
+        except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as err:
             raise ImageError(
                 what,
                 target=self.url,
