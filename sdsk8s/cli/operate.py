@@ -16,6 +16,7 @@ from sdsk8s.cli.options import Options
 from sdsk8s.cli.session import Session
 from sdsk8s.errors import RefusedError
 from sdsk8s.model.component import Component
+from sdsk8s.planner.parts import workloads
 from sdsk8s.planner.steps import Apply, Plan
 from sdsk8s.render.objects import namespace_object
 from sdsk8s.runner.describe import plan_as_dict, plan_lines
@@ -73,14 +74,17 @@ def make_plan(
     if verb == "stop":
         from sdsk8s.planner.stop import plan_stop
 
-        levels = session.catalogue.levels(chosen)
-        return plan_stop(target, levels, live, session.site.namespace), {}
+        order = session.catalogue.levels(chosen)
+        return plan_stop(target, order, live, session.site.namespace), {}
     needed = [c for c in session.here(session.catalogue.stores_of(chosen)) if c not in chosen]
     if verb == "update":
         from sdsk8s.planner.update import plan_update
 
+        there = [c for c in needed if workloads(c, live)]
+        below, live = session.wanted(there, live, from_tree=False)
         wanted, live = session.wanted(chosen, live, from_tree=not config_only)
-        plan = plan_update(target, session.levels(wanted), live, namespace, config_only=config_only)
+        levels = session.levels(wanted)
+        plan = plan_update(target, levels, live, namespace, config_only=config_only, stores=below)
     elif verb == "reset":
         from sdsk8s.planner.reset import plan_reset
 

@@ -5,6 +5,8 @@ What is stopped stays stopped, as with the legacy tool: its objects change, its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sdsk8s.model.live import Live, Object
 from sdsk8s.model.names import CONFIG_HASH, WORKLOADS
 from sdsk8s.planner import parts
@@ -12,13 +14,30 @@ from sdsk8s.planner.parts import Wanted
 from sdsk8s.planner.steps import Apply, Group, Node, Plan, group
 
 
-def plan_update(target: str, levels: list[list[Wanted]], live: Live, namespace: Object, *, config_only: bool) -> Plan:
-    """levels: components (not their stores) in start order.
+def plan_update(
+    target: str,
+    levels: list[list[Wanted]],
+    live: Live,
+    namespace: Object,
+    *,
+    config_only: bool,
+    stores: Sequence[Wanted] = (),
+) -> Plan:
+    """levels: components in start order. stores: those that the components need and that are deployed; only their
+    configuration is followed (a changed password must reach both sides), their images are not.
 
     config_only: nothing is built, and a workload is only touched when configuration that it reads has changed.
     """
     notes = []
     bodies: list[Node] = []
+    for w in stores:
+        up = parts.is_running(w.component, live)
+        part = _config_part(w, live)
+        changes = parts.deploy(part, live, running=up)
+        after = parts.wait_ready(part, live, changes) if changes and up else []
+        bodies.extend(group(f"configuration of {w.component.name}", [*changes, *after]))
+        if changes:
+            notes.append(f"{w.component.name}: its configuration changes; update every component that needs it")
     for level in levels:
         children: list[Node] = []
         for w in level:

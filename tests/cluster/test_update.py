@@ -150,3 +150,19 @@ def test_journal_and_lock_of_a_run(system: System) -> None:
     first = system.run("sdsk8s", "stop", "metrics", "--yes", "--dry-run", "-o", "json").json
     assert first["plan"]["children"][0]["group"].startswith("stop")
     eventually(lambda: system.sdsk8s("lock", "status").out)
+
+
+def test_a_changed_password_reaches_store_and_clients(system: System) -> None:
+    config = system.home / "config"
+    text = config.read_text()
+    old = next(line.split(": ")[1].strip('"') for line in text.splitlines() if line.startswith("MOZART_REDIS_PASSWORD"))
+    try:
+        config.write_text(text.replace(old, "another-password-for-redis"))
+        done = system.sds("update", "all", "-f", "-c")
+        assert "redis: its configuration changes" in done.out
+        assert "another-password" not in done.out + done.err
+        system.smoke("--timeout", "120")
+    finally:
+        config.write_text(text)
+        system.sds("update", "all", "-f", "-c")
+        system.smoke("--timeout", "120")

@@ -133,7 +133,9 @@ def make(case: dict[str, Any]) -> Plan:
         return plan_start(target, levels([*stores, *case["target"]]), now, ns)
     if case["verb"] == "reset":
         return plan_reset(target, levels(stores), levels(case["target"]), now, ns)
-    return plan_update(target, levels(case["target"]), now, ns, config_only=case.get("config_only", False))
+    below = wanted(case, [n for n in stores if n in (case.get("live") or {})], cat)
+    only = case.get("config_only", False)
+    return plan_update(target, levels(case["target"]), now, ns, config_only=only, stores=below)
 
 
 @pytest.mark.parametrize("case", [c for _, c in ALL], ids=[n for n, _ in ALL])
