@@ -8,16 +8,21 @@ import sys
 import celeryconfig
 from hysds_commons.search import Search, SearchError
 
+# What a rule matches and passes on is the user's own; it is kept, not searched.
+RULES = {"mappings": {"properties": {"enabled": {"type": "boolean"}, "match": {"type": "object", "enabled": False}, "params": {"type": "object", "enabled": False}}}}
 TEMPLATE = {
     "index_patterns": ["grq_*"],
     "order": 1,
     "aliases": {"grq": {}},
     "settings": {"number_of_shards": 1, "number_of_replicas": 0},
     "mappings": {
+        "date_detection": False,
         "properties": {
             "id": {"type": "keyword"},
             "dataset_type": {"type": "keyword"},
             "job_id": {"type": "keyword"},
+            "sha256": {"type": "keyword"},
+            "rules": {"type": "keyword"},
             "creation_timestamp": {"type": "date"},
             "location": {"type": "geo_shape"},
         }
@@ -36,7 +41,7 @@ def main():
     for index in ("user_rules-grq", "hysds_ios-grq"):
         status, _ = search.call("HEAD", index, ok=(200, 404))
         if status == 404:
-            search.call("PUT", index, {})
+            search.call("PUT", index, RULES if index.startswith("user_rules") else {})
         print(f"index {index}: {'made' if status == 404 else 'is there'}")
 
 

@@ -24,26 +24,36 @@ def _creator(name):
     return getattr(module, name)
 
 
-@app.task(name="hysds.orchestrator.submit_job", acks_late=True)
-def submit_job(submission):
-    """submission: {id, type, params, queue, priority, tags, name, created}."""
+def create(submission):
+    """The job of a submission; ValueError when its type is not known."""
     entry = _types().get(submission["type"])
-    job = {**submission, "deliveries": 0}
     if entry is None:
-        document = state.set_status(job, "job-failed", error=f"no job type is called {submission['type']}")
-        return document["status"]
-    job = _creator(entry["job-creator"])(job, entry)
-    queue = submission.get("queue") or entry["job-queues"][0]
-    job["queue"] = queue
+        raise ValueError(f"no job type is called {submission['type']}")
+    job = _creator(entry["job-creator"])({**submission, "deliveries": 0}, entry)
+    return {**job, "queue": submission.get("queue") or entry["job-queues"][0]}
+
+
+@app.task(name="hysds.orchestrator.submit_job", bind=True, acks_late=True)
+@state.handed_back
+def submit_job(self, submission):
+    """submission: {id, type, params, queue, priority, tags, name, created}."""
+    known = state.get_status(submission["id"])
+    if known not in (None, "job-queued"):
+        return f"{known} already"  # an earlier delivery of this message came as far as the queue
+    try:
+        job = create(submission)
+    except Exception as err:  # whatever is wrong with a type or its creator, the submitter must see it
+        return state.set_status(submission, "job-failed", error=f"{type(err).__name__}: {err}")["status"]
     job = state.set_status(job, "job-queued")
-    run_job = app.signature("hysds.job_worker.run_job", args=[job])
-    run_job.apply_async(queue=queue, priority=int(submission.get("priority") or 0), task_id=job["id"])
+    state.send(
+        "hysds.job_worker.run_job", [job], job["queue"], priority=int(submission.get("priority") or 0), task_id=job["id"]
+    )
     return job["id"]
 
 
-def submit(fields):
-    """Queue a submission for the orchestrator; returns the job's id. Raises when the broker is away."""
+def submit(fields, patience=0):
+    """Queue a submission for the orchestrator; returns the job's id. OperationalError when the broker is away."""
     ident = state.new_id()
     submission = {"id": ident, "created": records.now(), **fields}
-    app.signature("hysds.orchestrator.submit_job", args=[submission]).apply_async(queue="jobs_processed", retry=False)
+    state.send("hysds.orchestrator.submit_job", [submission], "jobs_processed", patience=patience)
     return ident

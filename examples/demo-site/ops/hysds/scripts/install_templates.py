@@ -8,6 +8,8 @@ import sys
 import celeryconfig
 from hysds_commons.search import Search, SearchError
 
+# What a rule matches and passes on is the user's own; it is kept, not searched.
+RULES = {"mappings": {"properties": {"enabled": {"type": "boolean"}, "match": {"type": "object", "enabled": False}, "params": {"type": "object", "enabled": False}}}}
 INDICES = ("user_rules-mozart", "hysds_ios-mozart", "job_specs", "containers")
 
 
@@ -24,7 +26,7 @@ def main():
     for index in INDICES:
         status, _ = search.call("HEAD", index, ok=(200, 404))
         if status == 404:
-            search.call("PUT", index, {})
+            search.call("PUT", index, RULES if index.startswith("user_rules") else {})
         print(f"index {index}: {'made' if status == 404 else 'is there'}")
 
 

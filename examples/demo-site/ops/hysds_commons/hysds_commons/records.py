@@ -5,6 +5,8 @@ import time
 from datetime import datetime, timezone
 
 import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
 
 LIST = "logstash"
 
@@ -13,8 +15,11 @@ def now():
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def connect(url, timeout=5):
-    return redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, health_check_interval=30)
+def connect(url, timeout=5, patience=0):
+    """A client that waits about `patience` seconds for a Redis that is away or still loads its data; 0: fail at once."""
+    lost = [redis.ConnectionError, redis.TimeoutError]
+    retry = {"retry": Retry(ExponentialBackoff(cap=5, base=0.5), 3 + patience // 5), "retry_on_error": lost} if patience else {}
+    return redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, health_check_interval=30, **retry)
 
 
 def push(client, kind, **fields):

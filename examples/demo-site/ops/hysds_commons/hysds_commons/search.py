@@ -1,12 +1,30 @@
 """A thin client of the search engine: only what this system asks of it."""
 
 import json
+import netrc
+import os
+import stat
 
 import requests
 
 
 class SearchError(Exception):
-    pass
+    """`status` is the engine's answer, or None when there was none."""
+
+    def __init__(self, words, status=None):
+        super().__init__(words)
+        self.status = status
+
+
+def credentials():
+    """(user, password) of the `default` entry in ~/.netrc-os, or None. The file must be the owner's alone."""
+    path = os.path.join(os.environ.get("HOME", "/"), ".netrc-os")
+    if not os.path.exists(path):
+        return None
+    if stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+        os.chmod(path, 0o600)
+    entry = netrc.netrc(path).hosts.get("default")
+    return (entry[0], entry[2]) if entry else None
 
 
 class Search:
@@ -16,9 +34,12 @@ class Search:
         self.url = url.rstrip("/")
         self.timeout = timeout
         self.session = requests.Session()
+        self.session.auth = credentials()
 
     def call(self, method, path, body=None, ok=(200, 201), ndjson=None, timeout=None):
-        data, kind = (ndjson, "application/x-ndjson") if ndjson is not None else (json.dumps(body) if body is not None else None, "application/json")
+        data, kind = (json.dumps(body) if body is not None else None), "application/json"
+        if ndjson is not None:
+            data, kind = ndjson.encode(), "application/x-ndjson"
         try:
             reply = self.session.request(
                 method, f"{self.url}/{path.lstrip('/')}", data=data, headers={"Content-Type": kind}, timeout=timeout or self.timeout
@@ -26,7 +47,7 @@ class Search:
         except requests.RequestException as err:
             raise SearchError(f"{self.url} does not answer: {err}") from err
         if reply.status_code not in ok:
-            raise SearchError(f"{method} {path}: {reply.status_code} {reply.text[:500]}")
+            raise SearchError(f"{method} {path}: {reply.status_code} {reply.text[:500]}", reply.status_code)
         return reply.status_code, (reply.json() if reply.content and "json" in reply.headers.get("Content-Type", "") else reply.text)
 
     def healthy(self, timeout=3):
@@ -35,9 +56,8 @@ class Search:
             raise SearchError("cluster health is red")
 
     def get(self, index, ident):
-        """The newest document with that _id behind an index pattern or alias, or None."""
-        query = {"query": {"ids": {"values": [ident]}}, "size": 1}
-        hits = self.search(index, query)
+        """The document with that _id behind an index pattern or alias, or None."""
+        hits = self.search(index, {"query": {"ids": {"values": [ident]}}, "size": 1})
         return hits[0] if hits else None
 
     def search(self, index, query):
