@@ -39,6 +39,8 @@ def gather(session: Session, chosen: list[Component]) -> tuple[Live, Probes]:
         for c in chosen
         if c.ssh and session.site.where(c.name) == "ssh"
     }
+    if machines:
+        import sdsk8s.backends.ssh  # noqa: F401  not in several threads at once
     if machines and not here:  # a site that is all virtual machines has no cluster to ask
         return Live(), _probes(together(machines, SSH_SECONDS), [])
     cluster = session.cluster

@@ -193,7 +193,14 @@ class Following:
 
     def __init__(self, small: Small, *argv: str) -> None:
         command = [str(BIN / "sdsk8s"), "logs", "-f", *argv]
-        self.process = subprocess.Popen(command, env=small.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            command,
+            env=small.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # a suite that runs in the background has Ctrl-C ignored, and children inherit that
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         self.seen = ""
 
     def until(self, word: str, timeout: float) -> float:

@@ -51,7 +51,7 @@ def index():
     if not isinstance(kind, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", kind):
         return bad("dataset_type must be letters, digits and . _ -")
     records.push(state.client(patience=0), "dataset", payload_id=ident, document=dataset)
-    state.send("hysds.user_rules.evaluate_dataset", [dataset], "user_rules_dataset", patience=0)
+    state.send("hysds.user_rules.evaluate_dataset", [dataset], "user_rules_dataset", patience=state.SHORT)
     return jsonify(success=True, objectid=ident)
 
 

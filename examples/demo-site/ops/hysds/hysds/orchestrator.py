@@ -51,7 +51,7 @@ def submit_job(self, submission):
     return job["id"]
 
 
-def submit(fields, patience=0):
+def submit(fields, patience=state.SHORT):
     """Queue a submission for the orchestrator; returns the job's id. OperationalError when the broker is away."""
     ident = state.new_id()
     submission = {"id": ident, "created": records.now(), **fields}

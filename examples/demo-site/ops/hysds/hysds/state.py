@@ -17,6 +17,7 @@ STATES = ("job-queued", "job-offline", "job-started", "job-completed", "job-fail
 RANK = {"job-queued": 0, "job-offline": 1, "job-started": 1, "job-completed": 2, "job-failed": 2, "job-revoked": 2}
 FINAL = ("job-completed", "job-failed", "job-revoked")
 PATIENCE = 120  # seconds that a task waits for Redis or the broker; a restart of either is shorter
+SHORT = 3  # seconds of a REST call: pooled connections of before a broker's restart fail once each
 
 log = get_task_logger(__name__)
 _clients = {}
@@ -35,16 +36,21 @@ def new_id():
 
 
 def send(task, args, queue, patience=PATIENCE, **options):
-    """Queue a task; the broker has confirmed it when this returns. Raises OperationalError after `patience` seconds."""
+    """Queue a task; the broker has confirmed it when this returns. Raises OperationalError after `patience` seconds.
+
+    Nobody waits for results of these tasks, and a sender that subscribes to them can hang for ever after Redis restarts.
+    """
     end = time.monotonic() + patience
+    pause = 0.2
     while True:
         try:
-            return app.signature(task, args=args).apply_async(queue=queue, retry=False, **options)
+            return app.signature(task, args=args).apply_async(queue=queue, retry=False, ignore_result=True, **options)
         except (OperationalError, *app.connection_for_write().connection_errors) as err:
             if time.monotonic() > end:
                 raise err if isinstance(err, OperationalError) else OperationalError(str(err)) from err
-            log.warning("the broker does not take %s: %s; again in 2 s", task, err)
-            time.sleep(2)
+            log.warning("the broker does not take %s: %s; again in %.1f s", task, err, pause)
+            time.sleep(pause)
+            pause = min(pause * 2, 3.0)
 
 
 def handed_back(task):
