@@ -5,5 +5,5 @@ setup(
     version="1.0.0",
     python_requires=">=3.11",
     packages=find_packages(),
-    install_requires=["flask>=3,<4", "gunicorn>=23,<27", "hysds"],
+    install_requires=["flask>=3,<4", "gunicorn>=26,<27", "hysds"],
 )
