@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from sdsk8s.backends.kubernetes.api import ApiError, Cluster
+from sdsk8s.backends.kubernetes.api import Cluster
+from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.errors import ClusterError
 
 Rule = tuple[str, str, str]
@@ -144,7 +145,7 @@ def _dns(cluster: Cluster) -> tuple[bool | None, str, str]:
                     return True, f"{name} resolves {where}", ""
                 if got.code == 2:
                     return False, f"{name} does not resolve {where}", "look at the cluster's DNS (CoreDNS) and its logs"
-    space = Cluster(cluster.configuration, "kube-system")
+    space = cluster.within("kube-system")
     service = space.get("Service", "kube-dns")
     if service is None:
         return (

@@ -1,6 +1,6 @@
 """One list and watch per kind, kept up to date in a thread: waiting is watching, not polling.
 
-All waits of a run share one Informer, so that a wide rollout costs the API server five watches and not fifty.
+All waits of a run share one Informer, so that a wide rollout costs the API server six watches and not fifty.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from sdsk8s.backends.kubernetes.api import ApiError, Cluster
+from sdsk8s.backends.kubernetes.api import Cluster
+from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.errors import ClusterError
+
+EVENTS = "Event"
+"""Followed by what they warn of, since events carry no labels. Without permission for them waits still work."""
 
 
 class Informer:
@@ -40,14 +44,15 @@ class Informer:
 
     def follow(self, kinds: Iterable[str]) -> None:
         """Return when every kind has been listed once (or `error` is set); it is watched from then on."""
-        for kind in kinds:
+        wanted = list(kinds)
+        for kind in wanted:
             with self._changed:
                 known = kind in self._synced
                 self._synced.setdefault(kind, threading.Event())
                 self._objects.setdefault(kind, {})
             if not known:
-                threading.Thread(target=self._follow, args=(kind,), daemon=True, name=f"watch-{kind}").start()
-        for kind in kinds:
+                threading.Thread(target=self._run, args=(kind,), daemon=True, name=f"watch-{kind}").start()
+        for kind in wanted:
             while not self._synced[kind].wait(0.1) and self.error is None:
                 pass
 
@@ -57,44 +62,58 @@ class Informer:
             self._changed.wait_for(lambda: self._version != seen, timeout)
             return self._version
 
-    def _touch(self) -> None:
-        with self._changed:
-            self._version += 1
-            self._changed.notify_all()
-
     def get(self, kind: str, name: str) -> Any | None:
         with self._changed:
             return self._objects[kind].get(name)
 
     def all(self, kind: str) -> list[Any]:
         with self._changed:
-            return list(self._objects[kind].values())
+            return list(self._objects.get(kind, {}).values())
+
+    def _touch(self) -> None:
+        with self._changed:
+            self._version += 1
+            self._changed.notify_all()
+
+    def _run(self, kind: str) -> None:
+        try:
+            self._follow(kind)
+        except Exception as err:  # a thread that dies in silence would leave its wait looking at an old picture
+            self.error = ClusterError(f"following {kind} failed", words=f"{type(err).__name__}: {err}")
+            self._touch()
 
     def _follow(self, kind: str) -> None:
+        selector, field = ("", "type=Warning") if kind == EVENTS else (self._selector, "")
         away_since: float | None = None
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
-                items, version = self._cluster.list_versioned(kind, self._selector)
+                items, version = self._cluster.list_versioned(kind, selector, field)
                 with self._changed:
                     self._objects[kind] = {o["metadata"]["name"]: o for o in items}
-                away_since = None
                 self._synced[kind].set()
                 self._touch()
                 # A short life keeps a thread whose wait is over from lingering.
-                for event in self._cluster.watch(kind, self._selector, version, seconds=120):
+                for event in self._cluster.watch(kind, selector, version, seconds=120, field=field):
                     if self._stop.is_set():
                         return
+                    away_since = None
                     self._take(kind, event)
+                away_since = None
             except ClusterError as err:
-                if isinstance(err, ApiError) and err.code == 410:
-                    continue
-                away_since = away_since or time.monotonic()
-                final = isinstance(err, ApiError) and err.code in (401, 403, 404)
-                if final or time.monotonic() - away_since > self._patience:
-                    self.error = err
-                    self._touch()
+                code = err.code if isinstance(err, ApiError) else 0
+                if kind == EVENTS and code == 403:
+                    self._synced[kind].set()
                     return
-                time.sleep(1)
+                if code != 410:
+                    away_since = away_since or time.monotonic()
+                    if code in (401, 403, 404) or time.monotonic() - away_since > self._patience:
+                        self.error = err
+                        self._touch()
+                        return
+            # A server that ends every watch at once must not be asked for its lists in a tight loop.
+            if time.monotonic() - began < 1:
+                self._stop.wait(1 if away_since else 0.3)
 
     def _take(self, kind: str, event: dict[str, Any]) -> None:
         obj = event["object"]

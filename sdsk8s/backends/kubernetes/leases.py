@@ -1,4 +1,7 @@
-"""The site's lock: a Lease that expires, so that a killed run blocks nobody for long."""
+"""The site's lock: a Lease that expires, so that a killed run blocks nobody for long.
+
+All times are the API server's: operators whose clocks differ do not take a living run for a dead one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sdsk8s.backends.kubernetes.api import ApiError, Cluster
+from sdsk8s.backends.kubernetes.api import Cluster
+from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.errors import ClusterError, RefusedError
 from sdsk8s.model.names import MANAGED_BY, PART_OF
 
@@ -30,10 +34,22 @@ class LockStatus:
 
 
 class Lock:
-    """A lock by name in the cluster's namespace. ttl in seconds; it is renewed at a third of that."""
+    """A lock by name in the cluster's namespace. ttl in seconds; it is renewed at a third of that.
+
+    holder     user@host
+    lost       why the lock is ours no longer, empty while it is; on_lost is called with it from the renewal thread
+    """
 
     def __init__(
-        self, cluster: Cluster, name: str, holder: str, message: str, *, run_id: str = "", ttl: int = 30
+        self,
+        cluster: Cluster,
+        name: str,
+        holder: str,
+        message: str,
+        *,
+        run_id: str = "",
+        ttl: int = 30,
+        on_lost: Callable[[str], None] = lambda why: None,
     ) -> None:
         self._cluster = cluster
         self.name = name
@@ -41,19 +57,20 @@ class Lock:
         self._message = message
         self._run_id = run_id
         self._ttl = ttl
+        self._on_lost = on_lost
         self._stop = threading.Event()
-        self._lease: dict[str, Any] = {}
         self.lost: str = ""
 
     def status(self) -> LockStatus | None:
         """None when nobody holds it."""
         lease = self._cluster.get("Lease", self.name)
-        return None if lease is None or not lease.get("spec", {}).get("holderIdentity") else _status(lease)
+        return None if lease is None else self._read(lease)
 
     @contextmanager
     def held(self, wait: float = 0, say: Callable[[str], None] = lambda text: None) -> Iterator[None]:
         """Hold the lock for the body. RefusedError when somebody else holds it for longer than `wait` seconds."""
         self.acquire(wait, say)
+        self._stop.clear()
         thread = threading.Thread(target=self._renew, daemon=True, name="lock-renewal")
         thread.start()
         try:
@@ -68,19 +85,21 @@ class Lock:
                 say(f"the lock could not be released, it expires in {self._ttl} s: {err.words or err.what}")
 
     def acquire(self, wait: float = 0, say: Callable[[str], None] = lambda text: None) -> None:
+        """Take the lock, also from a run that has let it expire. RefusedError after `wait` seconds."""
         deadline = time.monotonic() + wait
         told = False
         while True:
             found = self._try(say)
             if found is None:
+                self.lost = ""
                 return
             if time.monotonic() >= deadline:
                 raise RefusedError(
                     f"another run holds the lock: {found.message}",
-                    target=f"lock {self.name}",
+                    target=f"lock {self.name} in namespace {self._cluster.namespace}",
                     words=f"held by {found.holder} since {found.since}, renewed {found.age:.0f} s ago",
-                    next="wait with --lock-wait SECONDS; if that run is dead the lock expires in "
-                    f"{max(0, self._ttl - found.age):.0f} s (sdsk8s lock status)",
+                    next="wait with --lock-wait SECONDS; a dead run's lock expires in "
+                    f"{max(0, self._ttl - found.age):.0f} s, or sdsk8s lock release --force",
                 )
             if not told:
                 say(f"waiting for the lock: {found.message}, held by {found.holder}")
@@ -99,35 +118,30 @@ class Lock:
         return True
 
     def _try(self, say: Callable[[str], None]) -> LockStatus | None:
+        """None when the lock is ours now, else who has it."""
         lease = self._cluster.get("Lease", self.name)
-        if lease is None:
-            try:
-                self._lease = self._cluster.create(self._fill({"metadata": {}}))
-                return None
-            except ApiError as err:
-                if err.code != 409:
-                    raise
-                lease = self._cluster.get("Lease", self.name)
-                if lease is None:
-                    return self._try(say)
-        status = _status(lease) if lease["spec"].get("holderIdentity") else None
-        if status is not None and not status.expired:
-            return status
-        if status is not None:
-            say(
-                f"taking over the lock of a run that has ended without releasing it: {status.message} by "
-                f"{status.holder}, last seen {status.age:.0f} s ago"
-            )
         try:
-            self._lease = self._put(self._fill(lease))
+            if lease is None:
+                self._cluster.create(self._fill({"metadata": {}}))
+                return None
+            found = self._read(lease)
+            # Our own name there is an earlier try of ours whose answer got lost.
+            if found is not None and not found.expired and found.holder != self._holder:
+                return found
+            self._put(self._fill(lease))
         except ApiError as err:
             if err.code != 409:
                 raise
-            return self._try(say)
+            return self._try(say)  # somebody was faster: look again
+        if found is not None and found.holder != self._holder:
+            say(
+                f"taking over the lock of a run that has ended without releasing it: {found.message} by "
+                f"{found.holder}, last seen {found.age:.0f} s ago"
+            )
         return None
 
     def _fill(self, lease: dict[str, Any]) -> dict[str, Any]:
-        now = _now()
+        now = self._now()
         meta = lease["metadata"]
         meta |= {"name": self.name, "namespace": self._cluster.namespace}
         meta["labels"] = {**(meta.get("labels") or {}), PART_OF: "sds", MANAGED_BY: "sdsk8s"}
@@ -136,35 +150,53 @@ class Lock:
         spec = {"holderIdentity": self._holder, "leaseDurationSeconds": self._ttl, "acquireTime": now, "renewTime": now}
         return {**lease, "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": spec}
 
-    def _put(self, lease: dict[str, Any]) -> dict[str, Any]:
-        return self._cluster.replace({**lease, "apiVersion": "coordination.k8s.io/v1", "kind": "Lease"})
+    def _put(self, lease: dict[str, Any]) -> None:
+        self._cluster.replace({**lease, "apiVersion": "coordination.k8s.io/v1", "kind": "Lease"})
 
     def _renew(self) -> None:
-        while not self._stop.wait(self._ttl / 3):
+        """At every third of the ttl. A missed turn is tried again each second until the lease has run out."""
+        last, pause = time.monotonic(), self._ttl / 3
+        while not self._stop.wait(pause):
             try:
                 lease = self._cluster.get("Lease", self.name)
-                if lease is None or lease["spec"].get("holderIdentity") != self._holder:
-                    self.lost = "somebody has taken the lock over"
+                if lease is None or lease.get("spec", {}).get("holderIdentity") != self._holder:
+                    found = None if lease is None else self._read(lease)
+                    self._lose(f"taken over by {found.holder}: {found.message}" if found else "released by somebody")
                     return
-                lease["spec"]["renewTime"] = _now()
+                lease["spec"]["renewTime"] = self._now()
                 self._put(lease)
+                last, pause, self.lost = time.monotonic(), self._ttl / 3, ""
             except ClusterError as err:
-                self.lost = err.words or err.what  # tried again at the next turn; the lease outlives two misses
+                pause = min(1.0, self._ttl / 3)
+                if time.monotonic() - last > self._ttl and not self.lost:
+                    self._lose(f"not renewed for {self._ttl} s: {err.words or err.what}")
+
+    def _lose(self, why: str) -> None:
+        self.lost = why
+        self._on_lost(why)
+
+    def _read(self, lease: dict[str, Any]) -> LockStatus | None:
+        return lock_status(lease, self._cluster.now())
+
+    def _now(self) -> str:
+        return self._cluster.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _status(lease: dict[str, Any]) -> LockStatus:
-    spec, notes = lease["spec"], lease["metadata"].get("annotations") or {}
-    renewed = datetime.fromisoformat(str(spec.get("renewTime") or spec.get("acquireTime") or _now()))
-    age = (datetime.now(UTC) - renewed).total_seconds()
+def lock_status(lease: dict[str, Any], now: datetime) -> LockStatus | None:
+    """What a Lease says at a time. None when nobody holds it. Times that cannot be read count as long ago."""
+    spec, notes = lease.get("spec") or {}, lease["metadata"].get("annotations") or {}
+    if not spec.get("holderIdentity"):
+        return None
+    try:
+        renewed = datetime.fromisoformat(str(spec.get("renewTime") or spec.get("acquireTime")))
+        age = max(0.0, (now - renewed).total_seconds())
+    except (TypeError, ValueError):
+        age = (now - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
     return LockStatus(
-        holder=str(spec.get("holderIdentity", "")),
+        holder=str(spec["holderIdentity"]),
         message=str(notes.get(_MESSAGE, "")),
         run_id=str(notes.get(_RUN, "")),
         since=str(spec.get("acquireTime") or ""),
         age=age,
         expired=age > int(spec.get("leaseDurationSeconds") or 0),
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -5,26 +5,32 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from sdsk8s.backends.kubernetes.api import ApiError, Cluster
+from sdsk8s.backends.kubernetes.api import Cluster
+from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.model.names import PART_OF
 
 KINDS = (
     "Deployment", "StatefulSet", "Job", "CronJob", "Service", "ConfigMap", "Secret", "ServiceAccount",
     "PersistentVolumeClaim", "PodDisruptionBudget", "NetworkPolicy", "Ingress", "Pod",
 )  # fmt: skip
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""Where plain `kubectl apply` keeps a copy of the whole object: of a Secret with its values."""
 
 
 def snapshot(cluster: Cluster, kinds: tuple[str, ...] = KINDS) -> dict[str, dict[str, Any]]:
     """{kind: {name: object}} of what carries our label, and the namespace itself under "Namespace".
 
-    A missing namespace is an empty snapshot. Values of Secrets are dropped at once.
+    A missing namespace is an empty snapshot. Of Secrets there is metadata only.
     """
+
+    def fetch(kind: str) -> dict[str, Any]:
+        read = cluster.list_metadata if kind == "Secret" else cluster.list
+        return {o["metadata"]["name"]: _clean(o) for o in read(kind, f"{PART_OF}=sds")}
+
     with ThreadPoolExecutor(max_workers=8) as pool:
         space = pool.submit(cluster.get, "Namespace", cluster.namespace)
-        futures = {kind: pool.submit(cluster.list, kind, f"{PART_OF}=sds") for kind in kinds}
-        out: dict[str, dict[str, Any]] = {
-            kind: {o["metadata"]["name"]: _clean(o) for o in future.result()} for kind, future in futures.items()
-        }
+        futures = {kind: pool.submit(fetch, kind) for kind in kinds}
+        out = {kind: future.result() for kind, future in futures.items()}
     try:
         found = space.result()
         known = found is not None
@@ -40,6 +46,7 @@ def snapshot(cluster: Cluster, kinds: tuple[str, ...] = KINDS) -> dict[str, dict
 
 def _clean(obj: dict[str, Any]) -> dict[str, Any]:
     obj["metadata"].pop("managedFields", None)
-    if obj["kind"] == "Secret":
-        obj.pop("data", None)
+    (obj["metadata"].get("annotations") or {}).pop(_LAST_APPLIED, None)
+    if obj["kind"] == "Secret":  # an old server may ignore that metadata was asked for
+        obj = {k: v for k, v in obj.items() if k not in ("data", "stringData")}
     return obj
