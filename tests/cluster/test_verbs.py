@@ -133,6 +133,8 @@ def test_data_survives_the_death_of_a_store_pod(system: System) -> None:
 
 def test_a_job_in_flight_survives_stop_and_start_of_factotum(system: System) -> None:
     """The running task is finished within the grace period, or handed back and run again: never lost."""
+    # The test before has killed stores: records flow again when a job is seen from end to end.
+    system.smoke("--timeout", "180")
     script = ROOT / "examples" / "demo-site" / "smoke.py"
     argv = [sys.executable, str(script), "--mozart", system.url("mozart"), "--grq", system.url("grq")]
     argv += ["--count", "3", "--sleep", "8", "--timeout", "180", "-o", "json"]

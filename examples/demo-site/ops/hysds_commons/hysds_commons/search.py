@@ -40,9 +40,11 @@ class Search:
         data, kind = (json.dumps(body) if body is not None else None), "application/json"
         if ndjson is not None:
             data, kind = ndjson.encode(), "application/x-ndjson"
+        # Connecting is quick or in vain: the address of a pod that has ended never answers.
+        limits = (3, timeout or self.timeout)
         try:
             reply = self.session.request(
-                method, f"{self.url}/{path.lstrip('/')}", data=data, headers={"Content-Type": kind}, timeout=timeout or self.timeout
+                method, f"{self.url}/{path.lstrip('/')}", data=data, headers={"Content-Type": kind}, timeout=limits
             )
         except requests.RequestException as err:
             raise SearchError(f"{self.url} does not answer: {err}") from err
