@@ -117,6 +117,8 @@ class System:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
+    status = [str(BIN / "sdsk8s"), "lab", "status", "--name", LAB]
+    was_up = subprocess.run(status, capture_output=True, check=False).returncode == 0
     subprocess.run([str(BIN / "sdsk8s"), "lab", "up", "--name", LAB], check=True, stdin=subprocess.DEVNULL)
     out = subprocess.run(
         [str(BIN / "sdsk8s"), "lab", "status", "--name", LAB, "-o", "json"], check=True, capture_output=True, text=True
@@ -124,7 +126,8 @@ def lab() -> Iterator[Lab]:
     facts = json.loads(out)
     names = ("kubeconfig", "registry", "tools", "base_image")
     yield Lab(LAB, docker_url=facts["docker"], **{n: facts[n] for n in names})
-    if not os.environ.get("SDSK8S_KEEP_LAB"):
+    # A lab that was up before this run belongs to somebody else: it stays.
+    if not was_up and not os.environ.get("SDSK8S_KEEP_LAB"):
         subprocess.run([str(BIN / "sdsk8s"), "lab", "down", "--name", LAB, "--purge"], check=True)
 
 
