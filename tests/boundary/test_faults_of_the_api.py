@@ -179,6 +179,7 @@ def test_watch_that_is_cut_in_mid_stream_goes_on(api: FakeApiServer, cluster: Cl
     api.faults.append(times(2, cut, match="deployments?watch=1"))
     later(2.0, lambda: api.put(DEPLOYMENTS, deployment(1)))
     wait(cluster, [RolloutReady("Deployment", "w")], timeout=15)
+    assert len([r for r in api.requests if "deployments?watch=1" in r]) >= 3
 
 
 @pytest.mark.parametrize("reason", ["ImagePullBackOff", "CreateContainerConfigError", "CrashLoopBackOff"])
@@ -201,7 +202,9 @@ def test_a_pod_of_the_old_revision_is_not_blamed(api: FakeApiServer, cluster: Cl
     api.put(SETS, replica_set("rs2", 2))
     api.put(PODS, pod("old", owner="rs1", **waiting("CrashLoopBackOff")))
     later(5, lambda: api.put(DEPLOYMENTS, deployment(1)))
+    start = time.monotonic()
     wait(cluster, [RolloutReady("Deployment", "w")], timeout=20)
+    assert time.monotonic() - start > 4, "the wait went on in spite of the old pod"
 
 
 def test_trouble_that_heals_within_its_grace_is_no_error(api: FakeApiServer, cluster: Cluster) -> None:
@@ -210,7 +213,9 @@ def test_trouble_that_heals_within_its_grace_is_no_error(api: FakeApiServer, clu
     api.put(PODS, pod("w-1", **waiting("ErrImagePull", "connection reset")))
     later(2, lambda: api.put(PODS, pod("w-1", phase="Running")))
     later(3, lambda: api.put(DEPLOYMENTS, deployment(1)))
+    start = time.monotonic()
     wait(cluster, [RolloutReady("Deployment", "w")], timeout=20)
+    assert time.monotonic() - start > 2
 
 
 def test_timeout_tells_what_was_missing(api: FakeApiServer, cluster: Cluster) -> None:
@@ -223,7 +228,9 @@ def test_timeout_tells_what_was_missing(api: FakeApiServer, cluster: Cluster) ->
 def test_gone_is_reached_when_the_last_pod_goes(api: FakeApiServer, cluster: Cluster) -> None:
     api.put(PODS, pod("p", phase="Running"))
     later(0.5, lambda: api.drop(PODS, "p"))
+    start = time.monotonic()
     wait(cluster, [Gone("sdsk8s/component=a")], timeout=10)
+    assert api.objects[PODS] == {} and time.monotonic() - start < 3
 
 
 # -- the lock --------------------------------------------------------------------------------------------------
