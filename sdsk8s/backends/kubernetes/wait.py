@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sdsk8s.backends.kubernetes.api import Cluster
+from sdsk8s.backends.kubernetes.events import SCALING, when
 from sdsk8s.backends.kubernetes.informer import Informer
-from sdsk8s.backends.kubernetes.verdict import (
-    Goal,
-    Gone,
-    JobDone,
-    RolloutReady,
-    Trouble,
-    job_state,
-    newest_pods,
-    pod_summary,
-    pod_trouble,
-    rollout_state,
-    rollout_trouble,
-    stuck_revision,
-)
+from sdsk8s.backends.kubernetes.judge import Opinion, judge, kinds, title
+from sdsk8s.backends.kubernetes.verdict import Goal, RolloutReady, Trouble
 from sdsk8s.errors import ClusterError, Interrupted, WaitError
-from sdsk8s.model.names import COMPONENT, PART_OF
+from sdsk8s.model.names import PART_OF
 
 # Trouble must be seen this long before a wait ends: images are pulled again, claims get bound, pods crash once.
-GRACE = {"Unschedulable": 10.0, "CrashLoopBackOff": 3.0, "ErrImagePull": 8.0, "ImagePullBackOff": 8.0, "crashes": 3.0}
+GRACE = {
+    "Unschedulable": 10.0, "CrashLoopBackOff": 3.0, "ErrImagePull": 8.0, "ImagePullBackOff": 8.0, "crashes": 3.0,
+    "FailedMount": 12.0, "FailedBinding": 12.0, "ProvisioningFailed": 12.0,
+}  # fmt: skip
 DEFAULT_GRACE = 6.0
+RECENT = timedelta(minutes=2)
+"""Warnings older than this, at the beginning of a wait, are about something that has been dealt with."""
 SELECTOR = f"{PART_OF}=sds"
 
 
@@ -50,11 +45,12 @@ def wait(
         with Informer(cluster, SELECTOR) as own:
             wait(cluster, goals, timeout, on_change, informer=own, grace=grace, cancelled=cancelled)
         return
-    informer.follow(sorted({kind for goal in goals for kind in _kinds(goal)}))
+    informer.follow(sorted({kind for goal in goals for kind in kinds(goal)}))
     # What this caller has just written may not have reached the informer: older generations do not count.
     floor = {g: _generation(cluster.get(g.kind, g.name)) for g in goals if isinstance(g, RolloutReady)}
+    since = cluster.now() - RECENT
     deadline = time.monotonic() + timeout
-    first_seen: dict[Trouble, float] = {}
+    first_seen: dict[tuple[str, str, str], float] = {}
     last_text, version = "", -1
     left = list(goals)
     while True:
@@ -62,130 +58,61 @@ def wait(
         if informer.error is not None:
             raise informer.error
         if cancelled():
-            raise Interrupted("interrupted while waiting", target=_name(left[0]))
-        left, texts, troubles = _look(informer, left, floor)
-        if not left:
+            raise Interrupted("interrupted while waiting", target=title(left[0]))
+        looks = [(g, look) for g in left if not (look := judge(informer, g, floor, since)).done]
+        left = [g for g, _ in looks]
+        if not looks:
             return
-        text = "\n".join(texts)
+        text = "\n".join(look.text for _, look in looks)
         if text != last_text:
             on_change(text)
             last_text = text
         now = time.monotonic()
-        first_seen = {t: first_seen.get(t, now) for t in troubles}
-        for trouble, since in first_seen.items():
-            if now - since >= GRACE.get(trouble.reason, grace):
-                raise _error(cluster, trouble, left[0])
+        troubles = [(g, t) for g, look in looks for t in look.troubles]
+        first_seen = {t.key: first_seen.get(t.key, now) for _, t in troubles if t.ends}
+        for goal, trouble in troubles:
+            if trouble.ends and now - first_seen[trouble.key] >= GRACE.get(trouble.reason, grace):
+                if trouble.reason == "Unschedulable" and _node_is_coming(cluster, trouble):
+                    first_seen[trouble.key] = now  # asked again after another grace
+                    continue
+                raise _hopeless(cluster, goal, trouble)
         if now > deadline:
-            raise _late(cluster, timeout, texts, troubles, left[0])
-
-
-def _kinds(goal: Goal) -> tuple[str, ...]:
-    if isinstance(goal, Gone):
-        return ("Pod",)
-    if isinstance(goal, JobDone):
-        return ("Job", "Pod")
-    return (goal.kind, "ReplicaSet", "Pod") if goal.kind == "Deployment" else (goal.kind, "Pod")
+            raise _late(cluster, timeout, looks)
 
 
 def _generation(obj: Any) -> int:
     return int(obj["metadata"].get("generation", 0)) if obj else 0
 
 
-def _look(
-    informer: Informer, goals: list[Goal], floor: Mapping[RolloutReady, int]
-) -> tuple[list[Goal], list[str], list[Trouble]]:
-    left: list[Goal] = []
-    texts: list[str] = []
-    troubles: list[Trouble] = []
-    for goal in goals:
-        done, text, found = _judge(informer, goal, floor)
-        if not done:
-            left.append(goal)
-            texts.append(text)
-            troubles.extend(found)
-    return left, texts, troubles
+def _node_is_coming(cluster: Cluster, trouble: Trouble) -> bool:
+    return any(e.get("reason") in SCALING for e in _events(cluster, trouble.pod))
 
 
-def _judge(informer: Informer, goal: Goal, floor: Mapping[RolloutReady, int]) -> tuple[bool, str, list[Trouble]]:
-    if isinstance(goal, Gone):
-        pods = [p for p in informer.all("Pod") if _matches(p, goal.selector)]
-        pods = [p for p in pods if p.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
-        names = ", ".join(sorted(p["metadata"]["name"] for p in pods))
-        return not pods, f"{len(pods)} pods left: {names}", []
-    if isinstance(goal, JobDone):
-        obj = informer.get("Job", goal.name)
-        if obj is None:
-            return False, f"Job/{goal.name} is not there yet", []
-        done, trouble, text = job_state(obj)
-        pods = newest_pods(obj, (), informer.all("Pod"))
-        return done, _text(f"Job/{goal.name} {text}", pods), _with_pods(trouble, pods, blame_failed=trouble is not None)
-    obj = informer.get(goal.kind, goal.name)
-    if obj is None:
-        return False, f"{goal.kind}/{goal.name} is not there yet", []
-    if _generation(obj) < floor.get(goal, 0):
-        return False, f"{goal.kind}/{goal.name} the change is not seen yet", []
-    done, text = rollout_state(obj)
-    sets = informer.all("ReplicaSet") if goal.kind == "Deployment" else []
-    every = informer.all("Pod")
-    pods = newest_pods(obj, sets, every)
-    found = _with_pods(rollout_trouble(obj), pods)
-    stuck = stuck_revision(obj, every)
-    if stuck:
-        words = (
-            f"pod {stuck} of an earlier revision cannot start, and the controller waits for it; "
-            "delete the pod to let the new revision in"
-        )
-        found.append(Trouble(f"{goal.kind}/{goal.name}", "stuck revision", words, stuck))
-    return done, _text(f"{goal.kind}/{goal.name} {text}", pods), found
-
-
-def _with_pods(own: Trouble | None, pods: list[Any], *, blame_failed: bool = False) -> list[Trouble]:
-    """Troubles of pods say more than that of their owner, so they come first."""
-    found = [t for t in (pod_trouble(p) for p in pods) if t is not None]
-    if blame_failed and not found:
-        for p in pods:
-            for c in [*(p["status"].get("initContainerStatuses") or ()), *(p["status"].get("containerStatuses") or ())]:
-                ended = c.get("state", {}).get("terminated") or {}
-                if ended.get("exitCode"):
-                    target = f"pod {p['metadata']['name']}, container {c['name']}"
-                    words = f"exit code {ended['exitCode']}" + (f": {ended['message']}" if ended.get("message") else "")
-                    found.append(Trouble(target, "failed", words, p["metadata"]["name"], c["name"]))
-    return found or ([own] if own is not None else [])
-
-
-def _text(head: str, pods: list[Any]) -> str:
-    return "\n".join([head, *(f"  {pod_summary(p)}" for p in pods)])
-
-
-def _matches(pod: Any, selector: str) -> bool:
-    labels = pod["metadata"].get("labels") or {}
-    return all(labels.get(k) == v for k, _, v in (part.partition("=") for part in selector.split(",")))
-
-
-def _error(cluster: Cluster, trouble: Trouble, goal: Goal) -> WaitError:
-    tail = _tail(cluster, trouble)
+def _hopeless(cluster: Cluster, goal: Goal, trouble: Trouble) -> WaitError:
+    words = [trouble.words]
+    if not trouble.words or "back-off" in trouble.words.lower():  # the kubelet's reason is in the event before
+        warnings = [str(e.get("message", "")) for e in _events(cluster, trouble.pod) if e.get("type") == "Warning"]
+        better = [w for w in warnings if w and "back-off" not in w.lower() and w not in trouble.words]
+        words += better[-1:]
+    words += _tail(cluster, trouble)
     return WaitError(
-        f"{_name(goal)} cannot become ready: {trouble.reason}",
+        f"{title(goal)} cannot become ready: {trouble.reason}",
         target=trouble.target,
-        words="\n".join(x for x in [trouble.words or _events(cluster, trouble), *tail] if x),
+        words="\n".join(w for w in words if w),
         next=f"kubectl -n {cluster.namespace} describe pod {trouble.pod}" if trouble.pod else "sdsk8s status",
     )
 
 
-def _late(cluster: Cluster, timeout: float, texts: list[str], troubles: list[Trouble], goal: Goal) -> WaitError:
-    tail = _tail(cluster, troubles[0]) if troubles else []
+def _late(cluster: Cluster, timeout: float, looks: list[tuple[Goal, Opinion]]) -> WaitError:
+    troubles = [t for _, look in looks for t in look.troubles]
+    words = [*(look.text for _, look in looks), *dict.fromkeys(f"{t.target}: {t.words}" for t in troubles if t.words)]
+    words += _tail(cluster, troubles[0]) if troubles else []
     return WaitError(
-        f"{_name(goal)} was not reached within {timeout:.0f} s",
+        f"{title(looks[0][0])} was not reached within {timeout:.0f} s",
         target=f"namespace {cluster.namespace}",
-        words="\n".join([*texts, *(t.words for t in troubles), *tail]),
+        words="\n".join(words),
         next="the same verb again goes on waiting; --timeout SECONDS waits longer",
     )
-
-
-def _name(goal: Goal) -> str:
-    if isinstance(goal, Gone):
-        return f"the end of the pods of {goal.selector.removeprefix(COMPONENT + '=')}"
-    return f"Job/{goal.name}" if isinstance(goal, JobDone) else f"{goal.kind}/{goal.name}"
 
 
 def _tail(cluster: Cluster, trouble: Trouble, lines: int = 40) -> list[str]:
@@ -201,12 +128,9 @@ def _tail(cluster: Cluster, trouble: Trouble, lines: int = 40) -> list[str]:
     return []
 
 
-def _events(cluster: Cluster, trouble: Trouble) -> str:
-    if not trouble.pod:
-        return ""
+def _events(cluster: Cluster, pod: str) -> list[Any]:
+    """Of a pod, oldest first; none when they may not be read."""
     try:
-        events = cluster.list("Event", field=f"involvedObject.name={trouble.pod},type=Warning")
+        return sorted(cluster.list("Event", field=f"involvedObject.name={pod}"), key=when) if pod else []
     except ClusterError:
-        return ""
-    events.sort(key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
-    return str(events[-1].get("message", "")) if events else ""
+        return []
