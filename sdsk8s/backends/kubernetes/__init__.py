@@ -15,9 +15,10 @@ Everything fails with ClusterError; ApiError (a ClusterError) has the HTTP code 
 
 from __future__ import annotations
 
-from sdsk8s.backends.kubernetes.access import Check, doctor_checks, review
+from sdsk8s.backends.kubernetes.access import review
 from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.connect import connect
+from sdsk8s.backends.kubernetes.doctor import Check, doctor_checks
 from sdsk8s.backends.kubernetes.exec import ExecResult, exec_
 from sdsk8s.backends.kubernetes.failures import ApiError, FieldConflict
 from sdsk8s.backends.kubernetes.informer import Informer

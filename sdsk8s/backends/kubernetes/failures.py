@@ -40,6 +40,11 @@ class ApiError(ClusterError):
         self.conflicts = conflicts
 
 
+def true_code(code: int, status: Mapping[str, Any]) -> int:
+    """API servers call a field that is not in the schema an internal error when it is applied server-side."""
+    return 422 if code == 500 and "typed patch object" in str(status.get("message", "")) else code
+
+
 def status_of(data: bytes) -> dict[str, Any]:
     """The Status object of an answer. What is no JSON object (a proxy's page, a cut answer) becomes its message."""
     try:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import urllib3
 from kubernetes import client
 
-from sdsk8s.backends.kubernetes.failures import ApiError, is_tls, never_sent, refused, status_of, unreachable
+from sdsk8s.backends.kubernetes.failures import ApiError, is_tls, never_sent, refused, status_of, true_code, unreachable
 
 AGENT = "sdsk8s"
 JSON = "application/json"
@@ -133,8 +133,10 @@ class Transport:
                 if code == 401 and not renewed and self.reload(used):
                     renewed = True
                     continue
+                status = status_of(_body(response))
+                code = true_code(code, status)
                 again = code == 429 or (retry and code >= 500)
-                failure = refused(code, status_of(_body(response)), f"{method} {url} at {self.host}", self._hint)
+                failure = refused(code, status, f"{method} {url} at {self.host}", self._hint)
                 wanted = _seconds(response.headers.get("Retry-After"))
             left = start + (RETRY_SECONDS if self._answered else FIRST_SECONDS) - time.monotonic()
             wait = max(pause, wanted)
