@@ -5,7 +5,10 @@ It is not the thing under test: what a real server does is proved in tests/clust
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -16,14 +19,24 @@ from urllib.parse import parse_qs, urlsplit
 Fault = Callable[["Handler"], bool]
 
 
-class FakeApiServer:
-    """objects: {collection path: {name: object}}. faults: called for each request; True means that it has answered."""
+class Server(ThreadingHTTPServer):
+    allow_reuse_address = True
+    daemon_threads = True
 
-    def __init__(self) -> None:
+
+class FakeApiServer:
+    """objects   {collection path: {name: object}}
+    faults    called for each request; True means that it has answered
+    skew      seconds by which the server's clock is ahead of ours
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self.skew = 0.0
         self.objects: dict[str, dict[str, dict[str, Any]]] = {}
         self.version = 100
         self.changes: list[tuple[int, str, str, dict[str, Any]]] = []
         self.oldest = 0
+        self.denied: set[str] = set()
         self.requests: list[str] = []
         self.faults: list[Fault] = []
         self.lock = threading.Condition()
@@ -32,8 +45,7 @@ class FakeApiServer:
         class Bound(Handler):
             api = server
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
-        self.http.daemon_threads = True
+        self.http = Server(("127.0.0.1", port), Bound)
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.http.server_port}"
@@ -88,6 +100,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         obj = self.body()
         path = urlsplit(self.path).path
+        if path.endswith("/selfsubjectaccessreviews"):
+            wanted = obj["spec"]["resourceAttributes"]
+            self.answer(201, {"status": {"allowed": wanted["verb"] not in self.api.denied}})
+            return
         if obj["metadata"]["name"] in self.api.objects.setdefault(path, {}):
             self.status(409, "AlreadyExists", "it exists")
             return
@@ -139,6 +155,33 @@ class Handler(BaseHTTPRequestHandler):
                     return
         self.stream_end()
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string((timestamp or time.time()) + self.api.skew)
+
+    # -- WebSockets: just enough for a command that writes and ends ---------------------------------------------
+
+    def upgrade(self, protocol: str) -> None:
+        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
+        self.send_header("Sec-WebSocket-Protocol", protocol)
+        self.end_headers()
+        self.close_connection = True
+
+    def frame(self, channel: int, data: bytes) -> None:
+        payload = bytes([channel]) + data
+        assert len(payload) < 65536
+        head = bytes([0x82, len(payload)]) if len(payload) < 126 else bytes([0x82, 126, *len(payload).to_bytes(2)])
+        self.wfile.write(head + payload)
+        self.wfile.flush()
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
     def start(self) -> bool:
         self.api.requests.append(f"{self.command} {self.path}")
         return any(fault(self) for fault in list(self.api.faults))
@@ -149,6 +192,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, code: int, body: Any, **headers: str) -> None:
         data = json.dumps(body).encode() if not isinstance(body, bytes) else body
+        if self.command in ("POST", "PATCH", "PUT") and code >= 400:
+            headers["Connection"] = "close"  # a fault has not read the body, so the connection is of no more use
+            self.close_connection = True
         self.send_response(code)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
@@ -156,8 +202,6 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def status(self, code: int, reason: str, message: str, **headers: str) -> None:
-        if self.command in ("POST", "PATCH", "PUT") and "Content-Length" in self.headers and code >= 400:
-            self.close_connection = True
         self.answer(code, {"kind": "Status", "reason": reason, "message": message, "code": code}, **headers)
 
     def stream_start(self) -> None:

@@ -35,6 +35,7 @@ class Transport:
         self.configuration = configuration
         self._load = load
         self._lock = threading.Lock()
+        self._reloading = threading.Lock()
         self._client = client.ApiClient(configuration)
         self._answered = False
         self._skew = timedelta()
@@ -102,18 +103,19 @@ class Transport:
         """
         if self._load is None:
             return False
-        if self.auth_headers() != used:
-            return True  # another thread was faster
-        try:
-            fresh, self._hint = self._load()
-        except Exception:
-            return False
-        if str(fresh.host).rstrip("/") != self.host:
-            return False
-        with self._lock:
-            self.configuration = fresh
-            self._client = client.ApiClient(fresh)
-        return True
+        with self._reloading:
+            if self.auth_headers() != used:
+                return True  # another thread was faster
+            try:
+                fresh, self._hint = self._load()
+            except Exception:
+                return False
+            if str(fresh.host).rstrip("/") != self.host:
+                return False
+            with self._lock:
+                self.configuration = fresh
+                self._client = client.ApiClient(fresh)
+            return True
 
     def _persist(self, method: str, url: str, retry: bool, attempt: Callable[[], Any]) -> Any:
         """A successful response of `attempt`, or the error in an operator's words."""

@@ -11,6 +11,7 @@ Object = Mapping[str, Any]
 
 _IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_CRASH = {"CrashLoopBackOff", "crashes", "crashed twice", "init step failed"}
 _HOPELESS = {*_IMAGE, *_CONFIG, "CrashLoopBackOff"}
 _CLAIM = re.compile(r"PersistentVolumeClaim|persistentvolumeclaim|persistent volumes")
 
@@ -58,7 +59,8 @@ class Trouble:
     @property
     def key(self) -> tuple[str, str, str]:
         """Equal while it is the same trouble: reasons alternate and their words count attempts."""
-        family = "image" if self.reason in _IMAGE else "config" if self.reason in _CONFIG else self.reason
+        families = {"image": _IMAGE, "config": _CONFIG, "crash": _CRASH}
+        family = next((name for name, reasons in families.items() if self.reason in reasons), self.reason)
         return (self.target, self.container, family)
 
 
@@ -142,13 +144,16 @@ def _container_trouble(pod: str, phase: str, c: Object, again: bool) -> Trouble 
     last = c.get("lastState", {}).get("terminated") or {}
     now = c.get("state", {}).get("terminated") or {}
     reason = str(waiting.get("reason", ""))
-    crashes = int(c.get("restartCount", 0)) >= 2 and last.get("exitCode") and not c.get("ready")
-    if reason == "CrashLoopBackOff" or crashes:
-        if not phase and reason != "CrashLoopBackOff" and c.get("started"):
-            return None
-        return Trouble(
-            target, reason or "crashes", exit_words(last or now), pod, c["name"], previous=not now, ends=again
-        )
+    restarts = int(c.get("restartCount", 0))
+    if reason == "CrashLoopBackOff":
+        return Trouble(target, reason, exit_words(last or now), pod, c["name"], previous=True, ends=again)
+    if restarts >= 2 and (last.get("exitCode") or now.get("exitCode")) and not c.get("ready"):
+        # A container that has passed its startup probe may be on its way back; a step before it runs again and again.
+        if phase or not c.get("started"):
+            return Trouble(target, "crashes", exit_words(now or last), pod, c["name"], previous=not now, ends=again)
+    elif restarts == 1 and now.get("exitCode"):
+        # The kubelet says CrashLoopBackOff only a quarter of a minute later.
+        return Trouble(target, "crashed twice", exit_words(now), pod, c["name"], ends=again)
     if reason in _HOPELESS:
         return Trouble(target, reason, str(waiting.get("message", "")), pod, c["name"])
     if phase and now.get("exitCode"):

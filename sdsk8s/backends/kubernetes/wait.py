@@ -18,7 +18,7 @@ from sdsk8s.model.names import PART_OF
 # Trouble must be seen this long before a wait ends: images are pulled again, claims get bound, pods crash once.
 GRACE = {
     "Unschedulable": 10.0, "CrashLoopBackOff": 3.0, "ErrImagePull": 8.0, "ImagePullBackOff": 8.0, "crashes": 3.0,
-    "FailedMount": 12.0, "FailedBinding": 12.0, "ProvisioningFailed": 12.0,
+    "crashed twice": 8.0, "FailedMount": 12.0, "FailedBinding": 12.0, "ProvisioningFailed": 12.0,
 }  # fmt: skip
 DEFAULT_GRACE = 6.0
 RECENT = timedelta(minutes=2)
