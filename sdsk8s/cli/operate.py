@@ -40,11 +40,12 @@ def operate(
     """
     session = Session(options)
     chosen = _choose(session, verb, target, stores, legacy)
-    if not options.yes and not options.dry_run:
+    looks = options.dry_run or options.print_kubectl
+    if not options.yes and not looks:
         need_terminal(verb, flag)
-    plan, _ = make_plan(session, verb, target, chosen, config_only=config_only, stores=stores)
-    if options.dry_run:
-        _show(plan, options)
+    plan, digests = make_plan(session, verb, target, chosen, config_only=config_only, stores=stores)
+    if looks:
+        _show(plan, digests, options)
         return 0
     if plan.empty:
         _finish_empty(plan, options)
@@ -157,7 +158,12 @@ def _ensure_namespace(session: Session, plan: Plan) -> None:
             session.cluster.apply(step.obj)
 
 
-def _show(plan: Plan, options: Options) -> None:
+def _show(plan: Plan, digests: dict[str, str], options: Options) -> None:
+    if options.print_kubectl:
+        from sdsk8s.cli.kubectl_script import kubectl_script
+
+        click.echo("\n".join(kubectl_script(plan, digests)))
+        return
     if options.output == "json":
         click.echo(json.dumps(plan_as_dict(plan), indent=2))
         return

@@ -25,21 +25,27 @@ Files = dict[str, list[Mapping[str, Any]]]
 @click.command()
 @click.argument("component", nargs=-1, shell_complete=complete_component)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write files (mode 0600) into a folder.")
+@click.option("--only", metavar="KIND/NAME", default="", help="One object, as in secret/sds-credentials.")
 @click.option("--show-secrets", is_flag=True, help="Print the values of Secrets instead of ***.")
 @site_options
-def render(component: tuple[str, ...], out: Path | None, show_secrets: bool, **kw: Any) -> None:
+def render(component: tuple[str, ...], out: Path | None, only: str, show_secrets: bool, **kw: Any) -> None:
     """Print the objects that `update` would apply: COMPONENT... or everything, stores included.
 
     Files of --out hold the values of Secrets: they are meant for `kubectl apply -f FOLDER`.
     """
     from sdsk8s.cli.session import Session
     from sdsk8s.cli.status import choose
+    from sdsk8s.errors import ConfigError
     from sdsk8s.runner.describe import masked
 
     options = Options(**kw)
     session = Session(options)
     chosen = session.here(choose(session.catalogue, component or ("all",), legacy=False))
     files = _objects(session, chosen)
+    if only:
+        files = {file: [o for o in docs if _named(o) == only.lower()] for file, docs in files.items()}
+        if not any(files.values()):
+            raise ConfigError(f"nothing that is rendered is called {only}", next="sdsk8s render -o json")
     if out is not None:
         _write(out, files)
         return
@@ -48,6 +54,10 @@ def render(component: tuple[str, ...], out: Path | None, show_secrets: bool, **k
         click.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
     else:
         click.echo(_yaml(objects), nl=False)
+
+
+def _named(obj: Mapping[str, Any]) -> str:
+    return f"{obj['kind']}/{obj['metadata']['name']}".lower()
 
 
 def _objects(session: Session, chosen: list[Component]) -> Files:

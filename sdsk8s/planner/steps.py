@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sdsk8s.model.names import REPLICAS
+
 Object = Mapping[str, Any]
 
 
@@ -79,7 +81,11 @@ class Scale(Step):
         return f"scale {self.kind}/{self.name} {self.before} -> {self.replicas}"
 
     def kubectl(self, namespace: str) -> str:
-        return f"kubectl -n {namespace} scale {self.kind.lower()}/{self.name} --replicas={self.replicas}"
+        what = f"{self.kind.lower()}/{self.name}"
+        scale = f"kubectl -n {namespace} scale {what} --replicas={self.replicas}"
+        if self.record is None:
+            return scale
+        return f"kubectl -n {namespace} annotate --overwrite {what} {REPLICAS}={self.record} && {scale}"
 
     def undo(self) -> str:
         return f"scale {self.kind}/{self.name} to {self.before}"

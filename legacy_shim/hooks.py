@@ -1,0 +1,66 @@
+"""What does each verb: one line per verb. A verb that is not here has its whole grammar, and refuses.
+
+To add a verb: write `legacy_shim/<module>.py` with a function
+
+    def export(options: Options, *, id: str, outdir: str, accounts: bool, skip: bool) -> int
+
+that gets the options of sdsk8s/cli/options.py (yes, debug, dry_run, output, timeout and the site's place) and the
+verb's own words by the names that legacy_shim/tree.py gives them, returns the exit code or raises an SdsError; then
+put `"pkg export": Hook("<module>:export")` here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hook:
+    """What is not honoured is not offered on the command line, and refused when a SDS_* variable asks for it.
+
+    where   `module:function` under legacy_shim
+    plans   the function honours options.dry_run and options.print_kubectl
+    reads   it changes nothing, so that --dry-run is no question
+    json    it honours options.output
+    """
+
+    where: str
+    plans: bool = False
+    reads: bool = False
+    json: bool = False
+
+    def load(self) -> Callable[..., int]:
+        module, _, function = self.where.partition(":")
+        found: Callable[..., int] = getattr(importlib.import_module(f"legacy_shim.{module}"), function)
+        return found
+
+
+HOOKS: dict[str, Hook] = {
+    "update": Hook("operations:update", plans=True, json=True),
+    "start": Hook("operations:start", plans=True, json=True),
+    "stop": Hook("operations:stop", plans=True, json=True),
+    "reset": Hook("operations:reset", plans=True, json=True),
+    "status": Hook("operations:status", reads=True, json=True),
+}
+
+INSTEAD = {
+    "configure": "edit SDS_HOME/config and SDS_HOME/files; `sdsk8s doctor` checks them",
+    "kibana": "Kibana's own saved objects API",
+    "ship": "workers get their code in images: `sds update COMPONENT`",
+    "start_tps": "`sds start COMPONENT` starts the stores that it needs; `sdsk8s start STORE` starts one",
+    "stop_tps": "`sdsk8s stop STORE`, or `sdsk8s stop COMPONENT --stores`",
+    "ci": "your own Jenkins: it stays where it is",
+    "pkg": "the legacy sds on a host that reaches the site's search engine",
+    "cloud": "the cloud's own tools; replicas are set with `kubectl scale`",
+    "rules": "the legacy sds on a host that reaches the site's search engine",
+    "job": "the job management API or its web page",
+    "orch init": "`sds update COMPONENT`",
+    "orch start": "`sds start COMPONENT`",
+    "orch stop": "`sds stop COMPONENT`",
+    "orch logs": "`sdsk8s logs -f COMPONENT`",
+    "orch ps": "`sds status`",
+    "orch run": "`kubectl run`, or `kubectl exec` in a pod that `sds status` names",
+}
+"""What to do instead, for verbs without a hook: by the whole verb, else by its first word."""
