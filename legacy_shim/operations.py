@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import click
-
 from sdsk8s.cli.options import Options
 
 
@@ -20,9 +18,7 @@ def reset(options: Options, *, component: str) -> int:
 
 
 def update(options: Options, *, component: str, ndeps: bool, config_only: bool) -> int:
-    if ndeps:
-        click.echo("note: -n has no effect: dependencies are part of the image and are built with it", err=True)
-    return _operate("update", component, options, config_only=config_only)
+    return _operate("update", component, options, config_only=config_only, keep_dependencies=ndeps)
 
 
 def status(options: Options, *, component: str) -> int:
@@ -31,7 +27,7 @@ def status(options: Options, *, component: str) -> int:
     return show(component, options, legacy=True)
 
 
-def _operate(verb: str, component: str, options: Options, *, config_only: bool = False) -> int:
+def _operate(verb: str, component: str, options: Options, **kw: bool) -> int:
     from sdsk8s.cli.operate import operate
 
-    return operate(verb, component, options, config_only=config_only, flag="-f", legacy=True)
+    return operate(verb, component, options, flag="-f", legacy=True, **kw)

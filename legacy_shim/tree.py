@@ -143,7 +143,7 @@ def _update(name: str) -> Verb:
         type_option(),
         argument("component", components(name, ALL)),
         force_option(),
-        flag("-n", "--ndeps", "ndeps", "accepted; dependencies are part of the image"),
+        flag("-n", "--ndeps", "ndeps", "keep the dependencies that run; only the code is new"),
         flag("-c", "--config-only", "config_only", "configuration only: no image is built or changed"),
     )
 

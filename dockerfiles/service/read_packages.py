@@ -18,6 +18,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--extra", default="")
     args = parser.parse_args()
-    packages = [read(tree) for tree in sorted(args.ops.iterdir()) if tree.is_dir()]
+    trees = [tree for tree in sorted(args.ops.iterdir()) if tree.is_dir()]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # each setup.py is a process that takes its time
+        packages = list(pool.map(read, trees))
     for package in packages:
         check_python(package)
     own = {normal(package["name"]) for package in packages}

@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "update": ("sdsk8s.cli.verbs:update", "New images and configuration from the site's tree, rolled out."),
     "status": ("sdsk8s.cli.status:status", "What runs, where, since when; stores asked by their protocols."),
     "logs": ("sdsk8s.cli.logs:logs", "Logs of all pods of a component or workload."),
-    "images": ("sdsk8s.cli.images_ls:images", "Images of the site: names, digests, sizes."),
+    "images": ("sdsk8s.cli.image_verbs:images", "Build, push, list, audit and prune the site's images."),
     "render": ("sdsk8s.cli.render:render", "Print the objects that would be applied."),
     "components": ("sdsk8s.cli.render:components", "List the catalogue."),
     "doctor": ("sdsk8s.cli.doctor:doctor", "Check cluster, registry and permissions; each fault with its cure."),

@@ -29,6 +29,7 @@ def operate(
     options: Options,
     *,
     config_only: bool = False,
+    keep_dependencies: bool = False,
     stores: bool = False,
     flag: str = "--yes",
     legacy: bool = False,
@@ -43,7 +44,9 @@ def operate(
     looks = options.dry_run or options.print_kubectl
     if not options.yes and not looks:
         need_terminal(verb, flag)
-    plan, digests = make_plan(session, verb, target, chosen, config_only=config_only, stores=stores)
+    plan, digests = make_plan(
+        session, verb, target, chosen, config_only=config_only, keep_dependencies=keep_dependencies, stores=stores
+    )
     if looks:
         _show(plan, digests, options)
         return 0
@@ -55,7 +58,16 @@ def operate(
         if not confirm(verb, target):
             click.echo("not confirmed: nothing was changed", err=True)
             return 0
-    again = partial(make_plan, session, verb, target, chosen, config_only=config_only, stores=stores)
+    again = partial(
+        make_plan,
+        session,
+        verb,
+        target,
+        chosen,
+        config_only=config_only,
+        keep_dependencies=keep_dependencies,
+        stores=stores,
+    )
     plan, report = _execute(session, plan, again, options)
     return _finish(plan, report, options)
 
@@ -67,6 +79,7 @@ def make_plan(
     chosen: list[Component],
     *,
     config_only: bool = False,
+    keep_dependencies: bool = False,
     stores: bool = False,
 ) -> tuple[Plan, dict[str, str]]:
     """The plan and the image digests that it relies on. Reads the cluster, changes nothing."""
@@ -83,7 +96,7 @@ def make_plan(
 
         there = [c for c in needed if workloads(c, live)]
         below, live = session.wanted(there, live, from_tree=False)
-        wanted, live = session.wanted(chosen, live, from_tree=not config_only)
+        wanted, live = session.wanted(chosen, live, from_tree=not config_only, keep_dependencies=keep_dependencies)
         levels = session.levels(wanted)
         plan = plan_update(target, levels, live, namespace, config_only=config_only, stores=below)
     elif verb == "reset":

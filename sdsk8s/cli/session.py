@@ -70,11 +70,14 @@ class Session:
 
         return Live(objects=snapshot(self.cluster))
 
-    def wanted(self, components: list[Component], live: Live, *, from_tree: bool) -> tuple[list[Wanted], Live]:
+    def wanted(
+        self, components: list[Component], live: Live, *, from_tree: bool, keep_dependencies: bool = False
+    ) -> tuple[list[Wanted], Live]:
         """Rendered components, and the snapshot with digests of every reference that they use.
 
         from_tree: images are named after the content of the source tree; otherwise those that run are kept, and
         only a component that is not deployed yet gets the tree's.
+        keep_dependencies: new images keep the dependency layer of those that run.
         """
         texts = load_texts(self.site, components)
         digests: dict[str, str | None] = dict(live.digests)
@@ -87,7 +90,8 @@ class Session:
                 digests |= dict(kept.values())
             missing = {n: s for n, s in c.images.items() if n not in refs}
             if missing:
-                refs |= self.images.refs(missing)
+                keep = {n: f"{ref}@{digest}" for n, (ref, digest) in kept.items() if digest}
+                refs |= self.images.refs(missing, keep if keep_dependencies else None)
             objects = render(self.site, self.catalogue, c, texts, refs)
             builds = {n: r for n, r in refs.items() if n in c.images and self.images.built_here(n)}
             foreign = {r for n, r in refs.items() if n in c.images and n not in builds and r not in digests}

@@ -10,7 +10,15 @@ from sdsk8s.cli.complete import complete_component
 from sdsk8s.cli.options import Options, run_options, site_options
 
 
-def _run(verb: str, component: tuple[str, ...], *, config_only: bool = False, stores: bool = False, **kw: Any) -> None:
+def _run(
+    verb: str,
+    component: tuple[str, ...],
+    *,
+    config_only: bool = False,
+    keep_dependencies: bool = False,
+    stores: bool = False,
+    **kw: Any,
+) -> None:
     from sdsk8s.cli.operate import operate
     from sdsk8s.cli.session import Session
 
@@ -18,7 +26,10 @@ def _run(verb: str, component: tuple[str, ...], *, config_only: bool = False, st
     catalogue = Session(options).catalogue
     for name in component:  # a typo in the last name must not be found after the first one has been changed
         catalogue.select(name)
-    codes = [operate(verb, name, options, config_only=config_only, stores=stores) for name in component]
+    codes = [
+        operate(verb, name, options, config_only=config_only, keep_dependencies=keep_dependencies, stores=stores)
+        for name in component
+    ]
     raise click.exceptions.Exit(max(codes))
 
 
@@ -58,8 +69,9 @@ def reset(component: tuple[str, ...], **kw: Any) -> None:
 @_component
 @_stores
 @click.option("-c", "--config-only", is_flag=True, help="Configuration only: no image is built or changed.")
+@click.option("--ndeps", is_flag=True, help="Keep the dependencies that run, whatever the trees require by now.")
 @site_options
 @run_options
-def update(component: tuple[str, ...], config_only: bool, stores: bool, **kw: Any) -> None:
+def update(component: tuple[str, ...], config_only: bool, ndeps: bool, stores: bool, **kw: Any) -> None:
     """Update COMPONENT... or all from the site's tree and configuration. Stopped stays stopped."""
-    _run("update", component, config_only=config_only, stores=stores, **kw)
+    _run("update", component, config_only=config_only, keep_dependencies=ndeps, stores=stores, **kw)

@@ -30,6 +30,43 @@ _ARG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"[\w.:/-]+(@sha256:[0-9a-f]{64})?")
 # Links are made inside the code layer; elsewhere they could shadow a file of the system.
 LINK_ROOT = "/opt/sds/"
+MOVING_TAGS = frozenset(
+    {"latest", "stable", "edge", "main", "master", "trunk", "develop", "dev", "devel", "nightly", "current", "head",
+     "test", "testing", "prod", "production", "staging", "release", "snapshot"}
+)  # fmt: skip
+"""Tags that by custom are given to another image every now and then."""
+
+
+def moving_tag(reference: str) -> str:
+    """Why the reference may mean another image tomorrow; "" when it does not. A digest settles it."""
+    name, at, _ = reference.partition("@")
+    if at:
+        return ""
+    tag = name.rpartition("/")[2].partition(":")[2]
+    if not tag:
+        return "it has no tag, which means `latest`, and that moves: pods of one rollout may run different code"
+    if tag.lower() in MOVING_TAGS:
+        return f"the tag `{tag}` moves: pods of one rollout may run different code"
+    return ""
+
+
+def untagged(reference: str) -> str:
+    """`HOST/REPOSITORY` of a reference with a tag, a digest or both."""
+    name = reference.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return head + slash + last.partition(":")[0]
+
+
+def refuse_moving(reference: str, where: str) -> None:
+    """ConfigError for a reference whose tag moves."""
+    why = moving_tag(reference)
+    if why:
+        raise ConfigError(
+            f'the image "{reference}" is not one fixed image',
+            target=where,
+            words=why,
+            next=f"name a version, or a digest: {reference.partition('@')[0]}@sha256:...",
+        )
 
 
 @dataclass(frozen=True)
@@ -41,6 +78,8 @@ class ImageSpec:
     args        {build argument: value}
     external    a reference to use as it is; nothing is built then
     wrap        folder that builds on a reference given by the site; "": such a reference is used as it is
+    overlay     {path in the image: file or folder of this host}: a site's overrides
+    env         defaults of environment variables that the site adds
     """
 
     name: str
@@ -50,6 +89,8 @@ class ImageSpec:
     args: Mapping[str, str] = field(default_factory=dict)
     external: str | None = None
     wrap: str = ""
+    overlay: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def from_dict(name: str, data: Mapping[str, Any] | None) -> ImageSpec:
@@ -65,6 +106,8 @@ class ImageSpec:
         external = data.get("external")
         if external is not None and (not isinstance(external, str) or not _REFERENCE.fullmatch(external)):
             raise ConfigError(f"{external!r} is no image reference", target=f"{where}.external")
+        if external is not None:
+            refuse_moving(external, f"{where}.external")
         if external is None and not data.get("dockerfile"):
             raise ConfigError('one of the keys "dockerfile" and "external" is needed', target=where)
         return ImageSpec(
@@ -72,7 +115,7 @@ class ImageSpec:
             dockerfile=_folder(str(data.get("dockerfile") or ""), f"{where}.dockerfile"),
             packages=_packages(data.get("packages"), f"{where}.packages"),
             links=_links(data.get("links"), f"{where}.links"),
-            args=_args(data.get("args"), f"{where}.args"),
+            args=build_args(data.get("args"), f"{where}.args"),
             external=external,
             wrap=_folder(str(data.get("wrap") or ""), f"{where}.wrap"),
         )
@@ -114,7 +157,8 @@ def _links(value: Any, where: str) -> dict[str, str]:
     return links
 
 
-def _args(value: Any, where: str) -> dict[str, str]:
+def build_args(value: Any, where: str) -> dict[str, str]:
+    """{argument: value} as text. ConfigError when it is no mapping, or a name is none."""
     args = _strings(value, where)
     for name in args:
         if not _ARG.fullmatch(name):

@@ -20,6 +20,16 @@ REVISION = "sdsk8s/revision"
 WORKLOADS = ("Deployment", "StatefulSet")
 
 
+SECRET_WORDS = ("PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY", "CREDENTIAL")
+"""Words in the name of a key whose value is not for everybody."""
+
+
+def secret_word(name: str) -> str:
+    """The word that makes a key's name look secret, or ""."""
+    upper = name.upper().replace("-", "_").replace(".", "_")
+    return next((word for word in SECRET_WORDS if word in upper), "")
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known name nearest to a misspelt one, or an empty string."""
     hits = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)

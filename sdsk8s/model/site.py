@@ -9,7 +9,9 @@
     registry     host:port that images are pushed to and pulled from
     engine       Docker Engine API address                                (default: DOCKER_HOST)
     manifests    extra catalogue folders, searched before the shipped one
-    images       {image: reference}: use this image instead of building it; {base: reference} is the base
+    images       {image: reference}: use this image instead of building it; {base: reference} is what the base is
+                 built from. A tag that moves (`latest`) is refused
+    build_args   {image, `base` or `all`: {ARGUMENT: value}}: build arguments that the Dockerfile declares
     components   {name: {where: kubernetes | ssh | external}}             (default: kubernetes)
 """
 
@@ -20,10 +22,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sdsk8s.errors import ConfigError
+from sdsk8s.model.image import build_args, refuse_moving
 from sdsk8s.model.names import unknown
 
 WHERE = ("kubernetes", "ssh", "external")
-_KEYS = {"name", "namespace", "context", "source", "registry", "engine", "manifests", "images", "components"}
+_KEYS = {
+    "name",
+    "namespace",
+    "context",
+    "source",
+    "registry",
+    "engine",
+    "manifests",
+    "images",
+    "build_args",
+    "components",
+}
 _SECRET_WORDS = ("PASSWORD", "SECRET", "TOKEN", "API_KEY", "PASSWORD_HASH")
 
 
@@ -38,6 +52,7 @@ class Site:
     engine: str | None = None
     manifests: tuple[str, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -67,6 +82,11 @@ def site_from_dict(data: Mapping[str, Any], config: Mapping[str, Any], home: str
         place = (entry or {}).get("where", "kubernetes")
         if place not in WHERE:
             raise ConfigError(f'components.{name}.where is "{place}"', target=where, words=unknown(place, WHERE))
+    images = data.get("images") or {}
+    if not isinstance(images, Mapping) or not all(isinstance(v, str) for v in images.values()):
+        raise ConfigError("images: a mapping of image names to references is wanted", target=where)
+    for name, reference in images.items():
+        refuse_moving(reference, f"{where}, images.{name}")
     ops_home = config.get("OPS_HOME")
     return Site(
         home=home,
@@ -77,7 +97,14 @@ def site_from_dict(data: Mapping[str, Any], config: Mapping[str, Any], home: str
         registry=str(data.get("registry", "")),
         engine=data.get("engine"),
         manifests=tuple(data.get("manifests") or ()),
-        images=dict(data.get("images") or {}),
+        images=dict(images),
+        build_args=_build_args(data.get("build_args") or {}, where),
         components={k: dict(v or {}) for k, v in (data.get("components") or {}).items()},
         config=config,
     )
+
+
+def _build_args(data: Any, where: str) -> dict[str, dict[str, str]]:
+    if not isinstance(data, Mapping):
+        raise ConfigError("build_args: a mapping of image names to arguments is wanted", target=where)
+    return {str(image): build_args(args, f"{where}, build_args.{image}") for image, args in data.items()}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sdsk8s.errors import ConfigError
-from sdsk8s.model.image import ImageSpec
+from sdsk8s.model.image import ImageSpec, refuse_moving
 from sdsk8s.model.names import unknown
 
 LOGICAL = "sds/"
@@ -32,6 +32,7 @@ def content_tag(
         "args": {**spec.args, **(args or {})},
         "base": base_digest,
         "files": dict(files),
+        "env": dict(spec.env),
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:TAG_LENGTH]
@@ -45,7 +46,8 @@ def image_ref(registry: str, site_name: str, name: str, tag: str) -> str:
 def pin(objects: Iterable[Mapping[str, Any]], references: Mapping[str, str]) -> list[dict[str, Any]]:
     """Copies of the objects with every `sds/NAME` of their pod templates replaced by references[NAME].
 
-    ConfigError names the object, the container and the known names when a name has no reference.
+    ConfigError names the object, the container and the known names when a name has no reference, and refuses any
+    other image whose tag moves.
     """
     out = []
     for obj in objects:
@@ -54,6 +56,7 @@ def pin(objects: Iterable[Mapping[str, Any]], references: Mapping[str, str]) -> 
             image = str(container.get("image", ""))
             if image.startswith(LOGICAL):
                 container["image"] = _resolve(image.removeprefix(LOGICAL), references, clone, container)
+            refuse_moving(container.get("image", ""), _place(clone, container))
         out.append(clone)
     return out
 
@@ -83,10 +86,13 @@ def _resolve(name: str, references: Mapping[str, str], obj: Mapping[str, Any], c
     # a tag on a logical name would promise something that pinning takes away
     if name in references:
         return references[name]
-    meta = obj.get("metadata") or {}
     raise ConfigError(
         f'no image is known for "{LOGICAL}{name}"',
-        target=f"{obj.get('kind')}/{meta.get('name')}, container {container.get('name')}",
+        target=_place(obj, container),
         words=unknown(name, references),
         next="name it in the component's `images:`",
     )
+
+
+def _place(obj: Mapping[str, Any], container: Mapping[str, Any]) -> str:
+    return f"{obj.get('kind')}/{(obj.get('metadata') or {}).get('name')}, container {container.get('name')}"

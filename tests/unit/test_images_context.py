@@ -86,7 +86,7 @@ def test_context_is_the_same_tar_for_the_same_input(tmp_path: Path) -> None:
         context.make_context(recipe, files, {"/l": "/t"}, {"ca.crt": b"pem"}) as handle,
         tarfile.open(fileobj=handle) as tar,
     ):
-        assert [m.name for m in tar.getmembers() if m.isdir()] == ["packages", "net"]
+        assert [m.name for m in tar.getmembers() if m.isdir()] == ["packages", "net", "bin"]
         names = tar.getnames()
         assert {"Dockerfile", "packages/a/a/__init__.py", "net/ca.crt", "links.json"} <= set(names)
         links = tar.extractfile("links.json")
@@ -95,7 +95,8 @@ def test_context_is_the_same_tar_for_the_same_input(tmp_path: Path) -> None:
 
 def test_every_shipped_dockerfile_is_complete_and_has_a_budget() -> None:
     budgets = kinds.load_budgets(DOCKERFILES)
-    for folder in ("base", "service", "worker", "redis", "rabbitmq", "elasticsearch", "elasticsearch-official"):
+    for folder in ("base", "service", "worker", "redis", "rabbitmq", "elasticsearch", "elasticsearch-official",
+                   "site"):  # fmt: skip
         kind = kinds.load_kind(DOCKERFILES, folder)
         recipe = context.recipe_files(DOCKERFILES, kind)
         text = recipe["Dockerfile"].read_text()
@@ -107,7 +108,7 @@ def test_every_shipped_dockerfile_is_complete_and_has_a_budget() -> None:
         for line in wanted.splitlines():
             if line.startswith("COPY ") and "--from" not in line:
                 for source in line.split()[1:-1]:
-                    known = source in ("net", "packages", "links.json")
+                    known = source in ("net", "packages", "bin", "overrides", "links.json")
                     assert known or source in recipe or any(n.startswith(f"{source}/") for n in recipe), line
         assert f"ARG {kind.parent}" in text
         assert folder in budgets.limits
@@ -137,7 +138,7 @@ def test_workshop_inputs_change_when_the_recipe_or_the_tree_changes(tmp_path: Pa
     shop = Workshop(DOCKERFILES, tmp_path)
     spec = ImageSpec("web", "worker", ("a",))
     inputs = shop.inputs(spec)
-    assert {"Dockerfile", "sds-supervisord", "tools/net.sh", "packages/a/setup.py"} <= set(inputs)
+    assert {"Dockerfile", "bin/sds-supervisord", "tools/net.sh", "packages/a/setup.py"} <= set(inputs)
     assert shop.args(spec)["REQUIREMENTS"].startswith("supervisor==")
     with pytest.raises(ConfigError, match="built from source"):
         Workshop(DOCKERFILES, None).inputs(spec)

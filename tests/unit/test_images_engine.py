@@ -82,7 +82,6 @@ def engine(events: list[dict[str, Any]]) -> Iterator[tuple[Engine, list[str]]]:
 def request(tmp_path: Path, ref: str = "known:1") -> BuildRequest:
     return BuildRequest(
         "web", ref, io.BytesIO(b"tar"), DOCKERFILE, tmp_path / "logs/web.log", target="one", args={"A": "1"},
-        labels={"l": "v"},
     )  # fmt: skip
 
 
@@ -97,7 +96,7 @@ def test_build_streams_lines_and_measures(tmp_path: Path) -> None:
     assert (tmp_path / "logs/web.log").read_text().splitlines() == lines
     query = parse_qs(urlsplit(next(p for p in seen if "/build?" in p)).query)
     assert query["networkmode"] == ["host"] and query["target"] == ["one"] and query["t"] == ["known:1"]
-    assert json.loads(query["buildargs"][0]) == {"A": "1"} and json.loads(query["labels"][0]) == {"l": "v"}
+    assert json.loads(query["buildargs"][0]) == {"A": "1"}
     assert query["rm"] == ["True"] and query["forcerm"] == ["True"]
 
 

@@ -27,9 +27,18 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         flags = {"yes": options.yes, **more, "debug": options.debug, "dry-run": options.dry_run}
         return " ".join([verb, target, *(name for name, on in flags.items() if on)])
 
-    def operate(verb: str, target: str, options: Options, *, config_only: bool, flag: str, legacy: bool) -> int:
+    def operate(
+        verb: str,
+        target: str,
+        options: Options,
+        *,
+        flag: str,
+        legacy: bool,
+        config_only: bool = False,
+        keep_dependencies: bool = False,
+    ) -> int:
         assert (flag, legacy) == ("-f", True)
-        seen.append(words(verb, target, options, {"config-only": config_only}))
+        seen.append(words(verb, target, options, {"config-only": config_only, "keep-dependencies": keep_dependencies}))
         return 0
 
     def show(target: str, options: Options, *, legacy: bool) -> int:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,8 +103,41 @@ def digests(files: Mapping[str, Path]) -> dict[str, str]:
     return out
 
 
+def overlay_files(overlay: Mapping[str, str]) -> dict[str, Path]:
+    """{path below /: file} of a site's overrides: a folder brings everything in it."""
+    files: dict[str, Path] = {}
+    for target, source in overlay.items():
+        path = Path(source)
+        inside = [("", path)] if path.is_file() else [(f"/{relative}", file) for relative, file in walk(path)]
+        files.update({target.lstrip("/") + relative: file for relative, file in inside})
+    return files
+
+
+def build_arguments(dockerfile: str) -> list[str]:
+    """Names that the ARG lines of a Dockerfile declare, in order."""
+    joined = re.sub(r"\\\n", " ", dockerfile)
+    lines = re.findall(r"^\s*ARG\s+(.+)$", joined, re.M | re.I)
+    return list(
+        dict.fromkeys(name for line in lines for name in re.findall(r"([A-Za-z_]\w*)(?:=(?:\"[^\"]*\"|\S*))?", line))
+    )
+
+
+def up_to_stage(dockerfile: str, target: str | None) -> str:
+    """The Dockerfile without what comes behind its target stage, ending in a line feed."""
+    lines = dockerfile.rstrip("\n").split("\n")
+    starts = [i for i, line in enumerate(lines) if re.match(r"FROM\s", line, re.I)]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        if target and re.search(rf"\sAS\s+{re.escape(target)}\s*$", lines[start], re.I):
+            lines = lines[:end]
+            break
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
 def make_context(
-    recipe: Mapping[str, Path], packages: Mapping[str, Path], links: Mapping[str, str], net: Mapping[str, bytes]
+    recipe: Mapping[str, Path | bytes],
+    packages: Mapping[str, Path],
+    links: Mapping[str, str],
+    net: Mapping[str, bytes],
 ) -> IO[bytes]:
     """The build context as an open tar file: recipe at the root, packages/, net/, links.json.
 
@@ -111,17 +145,23 @@ def make_context(
     """
     out = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115  the caller closes it
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for folder in ("packages", "net"):
+        for folder in ("packages", "net", "bin"):  # a COPY of a folder must find one, though it may be empty
             info = tarfile.TarInfo(folder)
             info.type, info.mode, info.mtime = tarfile.DIRTYPE, 0o755, _EPOCH
             tar.addfile(info)
-        for name, path in [*sorted(recipe.items()), *((f"packages/{n}", p) for n, p in sorted(packages.items()))]:
-            with _open(path) as handle:
-                size = os.fstat(handle.fileno()).st_size
-                tar.addfile(_info(name, size, executable=_executable(path)), handle)
         links_json = json.dumps(dict(links), sort_keys=True).encode()
-        for name, data in [("links.json", links_json), *((f"net/{n}", d) for n, d in sorted(net.items()))]:
-            tar.addfile(_info(name, len(data)), io.BytesIO(data))
+        for name, content in [
+            *sorted(recipe.items(), key=lambda item: item[0]),
+            *((f"packages/{n}", p) for n, p in sorted(packages.items())),
+            ("links.json", links_json),
+            *((f"net/{n}", d) for n, d in sorted(net.items())),
+        ]:
+            if isinstance(content, bytes):
+                tar.addfile(_info(name, len(content)), io.BytesIO(content))
+                continue
+            with _open(content) as handle:
+                size = os.fstat(handle.fileno()).st_size
+                tar.addfile(_info(name, size, executable=_executable(content)), handle)
     out.seek(0)
     return out
 

@@ -42,7 +42,6 @@ class BuildRequest:
     log: Path
     target: str | None = None
     args: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,16 @@ class BuiltImage:
     ref: str
     size_bytes: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class EngineImage:
+    """One tag in the engine. created: seconds since 1970; size: bytes."""
+
+    ref: str
+    created: int
+    size: int
+    labels: Mapping[str, str]
 
 
 @dataclass
@@ -122,7 +131,6 @@ class Engine:
                 tag=request.ref,
                 target=request.target or "",
                 buildargs=dict(request.args),
-                labels=dict(request.labels),
                 network_mode="host",
                 rm=True,
                 forcerm=True,
@@ -156,6 +164,70 @@ class Engine:
         if not digest:
             raise ImageError("the push gave no digest", target=ref, words="the engine ended the push without a word")
         return digest
+
+    def pull(self, ref: str, on_line: OnLine) -> None:
+        """Fetch an image by tag or digest. ImageError with the registry's words."""
+        name, at, digest = ref.partition("@")
+        repository, _, tag = name.rpartition(":") if not at else (name, "", digest)
+        api = self._api
+        with self._words(f"{ref} was not pulled"):
+            for event in api.pull(repository, tag=tag, stream=True, decode=True):
+                if "error" in event:
+                    words = str(event["error"])
+                    raise ImageError("the image was not pulled", target=ref, words=words, next=_push_hint(words))
+                if event.get("status") and not event.get("progressDetail"):
+                    on_line(" ".join(part for part in (event.get("id"), event["status"]) if part))
+
+    def repo_digest(self, ref: str) -> str:
+        """`REPOSITORY@sha256:...` under which the engine has pushed or pulled this tag; "" when it has not."""
+        repository = ref.partition("@")[0].rpartition(":")[0]
+        try:
+            known = self._inspect(ref).get("RepoDigests") or ()
+        except ImageNotFound:
+            return ""
+        return next((str(d) for d in known if str(d).startswith(f"{repository}@")), "")
+
+    def labelled(self, label: str) -> list[EngineImage]:
+        """Tagged images of the engine that carry a label (`name` or `name=value`), newest first."""
+        api = self._api
+        with self._words("the container engine cannot list its images"):
+            found = api.images(filters={"label": label})
+        out = [
+            EngineImage(str(tag), int(i["Created"]), int(i["Size"]), dict(i.get("Labels") or {}))
+            for i in found
+            for tag in i.get("RepoTags") or ()
+            if not str(tag).startswith("<none>")
+        ]
+        return sorted(out, key=lambda i: -i.created)
+
+    def remove(self, ref: str) -> None:
+        """Take the tag away, and the layers that nothing else needs. ImageError while a container uses it."""
+        api = self._api
+        with self._words(f"{ref} was not removed"):
+            api.remove_image(ref)
+
+    def files(self, ref: str) -> Iterator[bytes]:
+        """The image's whole file system as the pieces of one tar. Nothing of it is run."""
+        api = self._api
+        with self._words(f"{ref} cannot be opened"):
+            container = api.create_container(ref, command=["true"])
+            try:
+                yield from api.export(container["Id"])
+            finally:
+                api.remove_container(container["Id"], force=True)
+
+    def config(self, ref: str) -> dict[str, Any]:
+        """The image's settings: User, Env, Cmd, Labels."""
+        try:
+            return dict(self._inspect(ref).get("Config") or {})
+        except ImageNotFound as err:
+            raise ImageError("the engine has no such image", target=ref, words=err.explanation or "") from None
+
+    def commands(self, ref: str) -> list[str]:
+        """The commands that made the image's layers, newest first."""
+        api = self._api
+        with self._words(f"{ref} has no history"):
+            return [str(step.get("CreatedBy", "")) for step in api.history(ref)]
 
     def _inspect(self, ref: str) -> dict[str, Any]:
         api = self._api

@@ -7,6 +7,7 @@ Plain HTTP is spoken only to registries on loopback or private addresses, or nam
 from __future__ import annotations
 
 import base64
+import hashlib
 import ipaddress
 import json
 import os
@@ -14,12 +15,13 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from sdsk8s.backends.registry.reference import Reference
-from sdsk8s.errors import ImageError
+from sdsk8s.errors import ImageError, RefusedError
 
 MANIFESTS = (
     "application/vnd.oci.image.index.v1+json",
@@ -43,7 +45,7 @@ class Registry:
             timeout=urllib3.Timeout(connect=timeout, read=3 * timeout), retries=urllib3.Retry(2, backoff_factor=0.2)
         )
         self._scheme: dict[str, str] = {}
-        self._tokens: dict[tuple[str, str], str] = {}
+        self._tokens: dict[tuple[str, str, str], str] = {}
 
     def reachable(self, host: str) -> tuple[bool, str]:
         """(True, "") when the host answers as a registry; (False, its own words) otherwise. Raises nothing."""
@@ -83,13 +85,87 @@ class Registry:
 
     def labels(self, ref: str) -> dict[str, str]:
         """Labels of the image's config; of an index, those of its first image. ImageError when it is not there."""
+        return dict((self.config(ref).get("config") or {}).get("Labels") or {})
+
+    def manifest(self, ref: str) -> tuple[dict[str, Any], str]:
+        """(manifest, media type) of one image; of an index, its first image."""
         where = Reference.parse(ref)
-        base = f"/v2/{where.repository}"
-        manifest = self._document(where, f"{base}/manifests/{where.target}", ref)
-        if "manifests" in manifest:
-            manifest = self._document(where, f"{base}/manifests/{manifest['manifests'][0]['digest']}", ref)
-        config = self._document(where, f"{base}/blobs/{manifest['config']['digest']}", ref)
-        return dict((config.get("config") or {}).get("Labels") or {})
+        answer = self._get(where.host, f"/v2/{where.repository}/manifests/{where.target}")
+        self._expect(answer, ref)
+        document = answer.json()
+        if "manifests" in document:
+            return self.manifest(f"{where.host}/{where.repository}@{document['manifests'][0]['digest']}")
+        return document, str(answer.headers.get("Content-Type") or document.get("mediaType", ""))
+
+    def config(self, ref: str) -> dict[str, Any]:
+        """The image's configuration document: settings, history, rootfs."""
+        where = Reference.parse(ref)
+        manifest, _ = self.manifest(ref)
+        document = self._document(where, f"/v2/{where.repository}/blobs/{manifest['config']['digest']}", ref)
+        return dict(document)
+
+    def tag(self, ref: str, tag: str) -> str:
+        """Give an image another tag; its digest. RefusedError when the tag is another image's already."""
+        where = Reference.parse(ref)
+        digest = self.digest(ref)
+        there = self.digest(f"{where.host}/{where.repository}:{tag}")
+        if there and there != digest:
+            raise RefusedError(
+                f"the tag {tag} is given to another image already",
+                target=f"{where.host}/{where.repository}",
+                words=f"there: {there}\nnew: {digest}",
+                next="choose another version: a released one stays what it is",
+            )
+        answer = self._get(where.host, f"/v2/{where.repository}/manifests/{where.target}")
+        self._expect(answer, ref)
+        return self._put_manifest(where, tag, answer.data, str(answer.headers.get("Content-Type")))
+
+    def put_image(self, ref: str, config: bytes, manifest: Mapping[str, Any], media_type: str) -> str:
+        """Store an image whose layers the repository has: its configuration, then the manifest; the digest."""
+        where = Reference.parse(ref)
+        digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
+        start = self._send("POST", where, f"/v2/{where.repository}/blobs/uploads/", (202,))
+        location = urljoin(f"http://{where.host}", str(start.headers["Location"]))
+        joint = "&" if "?" in location else "?"
+        path = re.sub(r"^https?://[^/]+", "", f"{location}{joint}digest={digest}")
+        self._send("PUT", where, path, (201,), config, "application/octet-stream")
+        return self._put_manifest(where, where.target, json.dumps(manifest).encode(), media_type)
+
+    def delete(self, ref: str) -> None:
+        """Remove an image by its digest, and with it every tag that points there. ImageError if not allowed."""
+        where = Reference.parse(ref)
+        digest = where.target if where.target.startswith("sha256:") else self.digest(ref)
+        if digest is None:
+            return
+        answer = self._get(where.host, f"/v2/{where.repository}/manifests/{digest}", method="DELETE", actions="delete")
+        if answer.status == 405:
+            raise ImageError(
+                "the registry does not allow deleting",
+                target=ref,
+                next="storage: {delete: {enabled: true}} in its settings",
+            )
+        if answer.status not in (202, 404):
+            self._expect(answer, ref)
+
+    def _put_manifest(self, where: Reference, tag: str, body: bytes, media_type: str) -> str:
+        self._send("PUT", where, f"/v2/{where.repository}/manifests/{tag}", (201,), body, media_type)
+        return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+    def _send(
+        self, method: str, where: Reference, path: str, wanted: tuple[int, ...], body: bytes = b"", media_type: str = ""
+    ) -> urllib3.BaseHTTPResponse:
+        answer = self._get(
+            where.host,
+            path,
+            method=method,
+            scope=where.repository,
+            body=body,
+            media_type=media_type,
+            actions="pull,push",
+        )
+        if answer.status not in wanted:
+            self._expect(answer, f"{where.host}/{where.repository}")
+        return answer
 
     def _document(self, where: Reference, path: str, ref: str) -> Any:
         answer = self._get(where.host, path)
@@ -102,21 +178,34 @@ class Registry:
             hint = f"docker login {Reference.parse(ref).host}" if answer.status in (401, 403) else ""
             raise ImageError(f"the registry answers with {answer.status}", target=ref, words=words, next=hint)
 
-    def _get(self, host: str, path: str, *, method: str = "GET", scope: str | None = None) -> urllib3.BaseHTTPResponse:
+    def _get(
+        self,
+        host: str,
+        path: str,
+        *,
+        method: str = "GET",
+        scope: str | None = None,
+        body: bytes | None = None,
+        media_type: str = "",
+        actions: str = "pull",
+    ) -> urllib3.BaseHTTPResponse:
         repository = "/".join(path.split("/")[2:-2]) if scope is None else scope
         headers = {"Accept": ", ".join(MANIFESTS) if "/manifests/" in path else "*/*"}
+        if media_type:
+            headers["Content-Type"] = media_type
         last: Exception | None = None
         for scheme in [self._scheme[host]] if host in self._scheme else self._schemes(host):
             url = f"{scheme}://{host}{path}"
             try:
-                token = self._tokens.get((host, repository))
+                token = self._tokens.get((host, repository, actions))
                 extra = {"Authorization": token} if token else {}
-                answer = self._pool.request(method, url, headers={**headers, **extra})
+                answer = self._pool.request(method, url, headers={**headers, **extra}, body=body)
                 if answer.status == 401 and not token:
-                    token = self._authorize(host, scheme, repository, answer.headers.get("WWW-Authenticate", ""))
+                    challenge = answer.headers.get("WWW-Authenticate", "")
+                    token = self._authorize(host, scheme, repository, challenge, actions)
                     if token:
-                        self._tokens[(host, repository)] = token
-                        answer = self._pool.request(method, url, headers={**headers, "Authorization": token})
+                        self._tokens[(host, repository, actions)] = token
+                        answer = self._pool.request(method, url, headers={**headers, "Authorization": token}, body=body)
                 if answer.status == 400 and scheme == "http" and b"HTTPS server" in answer.data:
                     continue  # a private registry that speaks TLS
             except HTTPError as err:
@@ -132,7 +221,7 @@ class Registry:
     def _schemes(self, host: str) -> list[str]:
         return ["http", "https"] if host in self._insecure or _private(host) else ["https"]
 
-    def _authorize(self, host: str, scheme: str, repository: str, challenge: str) -> str:
+    def _authorize(self, host: str, scheme: str, repository: str, challenge: str, actions: str) -> str:
         """Value of the Authorization header for a challenge, or ''."""
         login = _login(host) if scheme == "https" or _loopback(host) else ""
         if challenge.lower().startswith("basic"):
@@ -141,7 +230,7 @@ class Registry:
         realm = fields.get("realm", "")
         if not realm.startswith("https://") and not _loopback(realm.partition("://")[2].partition("/")[0]):
             return ""
-        query = {"service": fields.get("service", ""), "scope": f"repository:{repository}:pull"}
+        query = {"service": fields.get("service", ""), "scope": f"repository:{repository}:{actions}"}
         headers = {"Authorization": f"Basic {login}"} if login else {}
         answer = self._pool.request("GET", realm, fields=query, headers=headers)
         if answer.status != 200:
