@@ -4,7 +4,7 @@ usage: read_packages.py --ops DIR --out DIR [--extra "REQ REQ"]
 
 For every folder of --ops: name, version, requirements, console scripts and import roots, from [project] of its
 pyproject.toml, else from its setup.py or setup.cfg, else from requirements.txt. Writes
-  OUT/requirements/requirements.txt   sorted; the trees themselves are left out
+  OUT/requirements/requirements.txt   sorted; the trees themselves are left out, and the names in DIR/exclude.txt
   OUT/requirements/constraints.txt    a copy of DIR/constraints.txt, or empty
   OUT/packages.json                   for finish_code.py
 """
@@ -139,8 +139,12 @@ def main() -> None:
     for package in packages:
         check_python(package)
     own = {normal(package["name"]) for package in packages}
-    wanted = {req.strip() for package in packages for req in package["requires"]} | set(args.extra.split())
-    wanted = {req for req in wanted if requirement_name(req) not in own}
+    wanted = {req.strip() for package in packages for req in package["requires"]}
+    # Declared by a tree and not wanted by the site: one list for all images, so a name that none declares is no error.
+    exclude = args.ops / "exclude.txt"
+    unwanted = {requirement_name(line) for line in lines(exclude)} if exclude.exists() else set()
+    left_out = sorted(req for req in wanted if requirement_name(req) in unwanted)
+    wanted = {req for req in (wanted - set(left_out)) | set(args.extra.split()) if requirement_name(req) not in own}
     out = args.out / "requirements"
     out.mkdir(parents=True)
     (out / "requirements.txt").write_text("".join(f"{req}\n" for req in sorted(wanted)))
@@ -150,6 +154,8 @@ def main() -> None:
     for package in packages:
         print(f"package {package['folder']}: {package['name']} {package['version']}")
     print("requirements: " + (", ".join(sorted(wanted)) or "none"))
+    if left_out:
+        print("left out, as exclude.txt says: " + ", ".join(left_out))
 
 
 if __name__ == "__main__":

@@ -11,18 +11,19 @@ from sdsk8s.model.site import Site
 
 def load_texts(site: Site, components: list[Component]) -> dict[tuple[str, str, str], str]:
     """{(component, object, file): template text}. ConfigError names the file and every place that was looked at."""
-    return {(c.name, e.into, e.file): _read(site, c, e) for c in components for e in c.config}
+    found = {(c.name, e.into, e.file): _read(site, c, e) for c in components for e in c.config}
+    return {key: text for key, text in found.items() if text is not None}
 
 
 def places(site: Site, component: Component, entry: ConfigFile) -> list[Path]:
     """Where the template may be, in order of precedence."""
     user = Path(site.home) / "files" / entry.template
     tree = Path(site.source) / (entry.source or entry.template)
-    own = Path(component.folder) / entry.template
-    return {"user": [user], "user-then-source": [user, tree], "source": [tree], "catalogue": [user, own]}[entry.rule]
+    own = [Path(folder) / entry.template for folder in component.folders]
+    return {"user": [user], "user-then-source": [user, tree], "source": [tree], "catalogue": [user, *own]}[entry.rule]
 
 
-def _read(site: Site, component: Component, entry: ConfigFile) -> str:
+def _read(site: Site, component: Component, entry: ConfigFile) -> str | None:
     looked = places(site, component, entry)
     for path in looked:
         if path.is_file():
@@ -30,6 +31,8 @@ def _read(site: Site, component: Component, entry: ConfigFile) -> str:
                 return path.read_text()
             except (OSError, UnicodeDecodeError) as err:
                 raise ConfigError("the template cannot be read", target=str(path), words=str(err)) from None
+    if entry.optional:
+        return None
     raise ConfigError(
         f"{component.name} needs the template {entry.template}, which is not there",
         target=" or ".join(str(p) for p in looked),

@@ -3,6 +3,7 @@
 `component.yaml` (keys with * are required):
 
     name*        object names and labels start with it
+    extends      true: only changes to the component of that name in a later catalogue folder (sdsk8s/model/overlay.py)
     title        one line for people
     store        true for a stateful service that others need (shown under "third-party services")
     stub         a sentence: the component is known but has no workloads yet
@@ -13,7 +14,7 @@
     services     stores shown by `status`, in this order: [{store, label}]
     image(s)     see sdsk8s/model/image.py
     addresses    legacy address keys that resolve to a Service of this component: {KEY: service}
-    config       files rendered from the site: [{file, into, template, rule, source, secret, raw}]
+    config       files rendered from the site: [{file, into, template, rule, source, secret, raw, optional}]
     secrets      Secrets made of single config keys: [{name, keys: {key-in-secret: CONFIG_KEY}}]
     generate     (stores) config keys that must not be empty
     check        how a store is asked whether it is alive: {container, command}
@@ -39,7 +40,10 @@ tree (the three rules of the legacy tool); the site's files folder, then the cat
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """One file that pods see under /opt/sds/etc, rendered from a template of the site."""
+    """One file that pods see under /opt/sds/etc, rendered from a template of the site.
+
+    An optional one that no site file provides is left out; an object without files is not made.
+    """
 
     file: str
     into: str
@@ -48,6 +52,7 @@ class ConfigFile:
     source: str = ""
     secret: bool = False
     raw: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,12 @@ class Component:
     per_queue: str = ""
     ssh: Machine | None = None
     manifests: tuple[Mapping[str, Any], ...] = ()
-    folder: str = ""
+    folders: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """The catalogue folder that was found first."""
+        return self.folders[0] if self.folders else ""
 
     def selector(self) -> str:
         """Label selector of the component's own pods."""
@@ -125,8 +135,13 @@ _KEYS = {
 }  # fmt: skip
 
 
-def component_from_dict(data: Mapping[str, Any], where: str, manifests: tuple[Mapping[str, Any], ...]) -> Component:
-    """Validate one `component.yaml`. Raises ConfigError naming the file, the key and the nearest known key."""
+def component_from_dict(
+    data: Mapping[str, Any], where: str, manifests: tuple[Mapping[str, Any], ...], folders: tuple[str, ...] = ()
+) -> Component:
+    """Validate one `component.yaml`. Raises ConfigError naming the file, the key and the nearest known key.
+
+    folders: catalogue folders that the component was read from; default: that of `where`
+    """
     for key in data:
         if key not in _KEYS:
             raise ConfigError(f'unknown key "{key}"', target=where, words=unknown(key, _KEYS))
@@ -156,7 +171,7 @@ def component_from_dict(data: Mapping[str, Any], where: str, manifests: tuple[Ma
             per_queue=data.get("per_queue", ""),
             ssh=Machine(**data["ssh"]) if data.get("ssh") else None,
             manifests=manifests,
-            folder=where.rsplit("/", 1)[0],
+            folders=folders or (where.rsplit("/", 1)[0],),
         )
     except (KeyError, TypeError, ValueError) as err:
         raise ConfigError("component.yaml has a wrong shape", target=where, words=str(err)) from err

@@ -6,6 +6,7 @@ images:
     packages: [hysds, mozart]           folders of the site's source tree, in import order
     links: {/opt/sds/ops/X: /opt/sds/etc/Y}   files that are read from mounted config
     args: {OS_PACKAGES: bind9-dnsutils} build arguments
+    budget: 500                         MB that it may have, instead of the limit in dockerfiles/budgets.yaml
   elasticsearch:
     external: registry.example/elasticsearch:7.10.2     use this reference, build nothing
     wrap: elasticsearch-official        a folder that makes a site's reference fit our pods (argument OFFICIAL)
@@ -23,7 +24,7 @@ from typing import Any
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.names import unknown
 
-_KEYS = ("dockerfile", "packages", "links", "args", "external", "wrap")
+_KEYS = ("dockerfile", "packages", "links", "args", "external", "wrap", "budget")
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _PACKAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _ARG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -80,6 +81,7 @@ class ImageSpec:
     wrap        folder that builds on a reference given by the site; "": such a reference is used as it is
     overlay     {path in the image: file or folder of this host}: a site's overrides
     env         defaults of environment variables that the site adds
+    budget      MB (10^6 bytes), or None for the limit of its kind; it changes nothing in the image
     """
 
     name: str
@@ -91,6 +93,7 @@ class ImageSpec:
     wrap: str = ""
     overlay: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    budget: int | None = None
 
     @staticmethod
     def from_dict(name: str, data: Mapping[str, Any] | None) -> ImageSpec:
@@ -110,6 +113,9 @@ class ImageSpec:
             refuse_moving(external, f"{where}.external")
         if external is None and not data.get("dockerfile"):
             raise ConfigError('one of the keys "dockerfile" and "external" is needed', target=where)
+        budget = data.get("budget")
+        if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget <= 0):
+            raise ConfigError(f"{budget!r} is no number of MB", target=f"{where}.budget")
         return ImageSpec(
             name=name,
             dockerfile=_folder(str(data.get("dockerfile") or ""), f"{where}.dockerfile"),
@@ -118,6 +124,7 @@ class ImageSpec:
             args=build_args(data.get("args"), f"{where}.args"),
             external=external,
             wrap=_folder(str(data.get("wrap") or ""), f"{where}.wrap"),
+            budget=budget,
         )
 
     def replaced_by(self, reference: str) -> ImageSpec:

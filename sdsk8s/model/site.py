@@ -8,7 +8,7 @@
     source       the site's source tree, holding one folder per package   (default: OPS_HOME/mozart/ops)
     registry     host:port that images are pushed to and pulled from
     engine       Docker Engine API address                                (default: DOCKER_HOST)
-    manifests    extra catalogue folders, searched before the shipped one
+    manifests    extra catalogue folders, searched before the shipped one (relative to the site's folder)
     images       {image: reference}: use this image instead of building it; {base: reference} is what the base is
                  built from. A tag that moves (`latest`) is refused
     build_args   {image, `base` or `all`: {ARGUMENT: value}}: build arguments that the Dockerfile declares
@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,7 +97,7 @@ def site_from_dict(data: Mapping[str, Any], config: Mapping[str, Any], home: str
         source=str(data.get("source") or (f"{ops_home}/mozart/ops" if ops_home else "")),
         registry=str(data.get("registry", "")),
         engine=data.get("engine"),
-        manifests=tuple(data.get("manifests") or ()),
+        manifests=tuple(posixpath.join(home, posixpath.expanduser(m)) for m in data.get("manifests") or ()),
         images=dict(images),
         build_args=_build_args(data.get("build_args") or {}, where),
         components={k: dict(v or {}) for k, v in (data.get("components") or {}).items()},

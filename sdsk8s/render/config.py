@@ -30,6 +30,8 @@ def config_objects(site: Site, catalogue: Catalogue, component: Component, texts
     values = context(site, catalogue, component)
     groups: dict[tuple[str, bool], dict[str, str]] = {}
     for entry in component.config:
+        if entry.optional and (component.name, entry.into, entry.file) not in texts:
+            continue
         text = texts[(component.name, entry.into, entry.file)]
         if not entry.raw:
             text = _render(text, values, entry, site)

@@ -139,6 +139,6 @@ def test_workshop_inputs_change_when_the_recipe_or_the_tree_changes(tmp_path: Pa
     spec = ImageSpec("web", "worker", ("a",))
     inputs = shop.inputs(spec)
     assert {"Dockerfile", "bin/sds-supervisord", "tools/net.sh", "packages/a/setup.py"} <= set(inputs)
-    assert shop.args(spec)["REQUIREMENTS"].startswith("supervisor==")
+    assert shop.args(spec)["KIND_REQUIREMENTS"].startswith("supervisor==")
     with pytest.raises(ConfigError, match="built from source"):
         Workshop(DOCKERFILES, None).inputs(spec)

@@ -141,6 +141,19 @@ def test_redis_password_is_in_a_private_file_only(tmp_path: Path) -> None:
     assert "appendonly yes" in text and "maxmemory-policy noeviction" in text and "maxclients 7" in text
 
 
+def test_redis_offers_tls_where_it_has_a_certificate(tmp_path: Path) -> None:
+    server = write(tmp_path / "server", SHOW, 0o755)
+    env = {"REDIS_SERVER": str(server), "SDS_RUN": str(tmp_path / "run"), "REDIS_DATA": str(tmp_path / "data")}
+    tls = tmp_path / "tls"
+    for name in ("tls.crt", "tls.key"):
+        script("redis/sds-redis", **env, REDIS_TLS_DIR=str(tls))
+        assert "tls-port" not in (tmp_path / "run/redis/redis.conf").read_text()
+        write(tls / name, "PEM")
+    script("redis/sds-redis", **env, REDIS_TLS_DIR=str(tls))
+    text = (tmp_path / "run/redis/redis.conf").read_text()
+    assert "tls-port 6380" in text and f'tls-key-file "{tls}/tls.key"' in text and "port 6379" in text
+
+
 def test_rabbitmq_gets_the_hash_of_its_password(tmp_path: Path) -> None:
     server = write(tmp_path / "server", SHOW, 0o755)
     env = {"RABBITMQ_SERVER": str(server), "SDS_RUN": str(tmp_path / "run"), "HOME": str(tmp_path / "home")}
@@ -186,3 +199,32 @@ def test_only_certificates_beyond_debians_own_are_passed_to_java(tmp_path: Path,
     assert done.returncode == 0
     found = [p.read_text() for p in (tmp_path / "out").iterdir()]
     assert found == ([pem.format("CCCC")] if name == "extra" else [])
+
+
+def test_names_in_exclude_txt_are_left_out_but_not_what_the_image_asks_for(tmp_path: Path) -> None:
+    ops = tree(tmp_path / "ops")
+    write(ops / "exclude.txt", "# never imported\nRedis\nsupervisor\nno-tree-declares-it\n")
+    done = read_packages(ops, tmp_path / "meta", "supervisor==4.3.0")
+    assert done.returncode == 0, done.stderr
+    wanted = (tmp_path / "meta/requirements/requirements.txt").read_text().split()
+    assert wanted == ["flask<4", "requests", "supervisor==4.3.0"]
+    assert "left out, as exclude.txt says: redis>=5" in done.stdout
+
+
+def test_credential_files_land_in_home_with_mode_0600(tmp_path: Path) -> None:
+    etc, home = tmp_path / "etc", tmp_path / "home"
+    home.mkdir()
+    write(etc / "netrc-os", "default login a password b\n", 0o444)
+    write(etc / "aws_config", "[default]\n", 0o440)
+    write(etc / "other", "x")
+    for _ in range(2):  # a container may start again in the same pod
+        done = script("base/sds-home", "sh", "-c", "echo then $0", "ran", SDS_ETC=str(etc), HOME=str(home))
+        assert (done.returncode, done.stdout) == (0, "then ran\n"), done.stderr
+    found = {str(p.relative_to(home)): p.stat().st_mode & 0o777 for p in home.rglob("*") if p.is_file()}
+    assert found == {".netrc-os": 0o600, ".aws/config": 0o600}
+
+
+def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "netrc", "x")
+    done = script("base/sds-home", "true", SDS_ETC=str(tmp_path), HOME="/proc/none")
+    assert done.returncode == 1 and "HOME must be a writable folder" in done.stderr

@@ -23,8 +23,8 @@ EXCLUDED_NAMES = frozenset(
      ".ruff_cache", ".DS_Store"}
 )  # fmt: skip
 EXCLUDED_ENDINGS = (".pyc", ".pyo", ".egg-info")
-CONSTRAINTS = "constraints.txt"
-"""Optional file of the source tree: versions that pip must keep to."""
+PIP_FILES = ("constraints.txt", "exclude.txt")
+"""Optional files of the source tree: versions that pip must keep to; names that trees declare and images do without."""
 _EPOCH = 315532800  # 1980-01-01: the same context is the same tar
 _MEMORY = 64 * 1024 * 1024
 
@@ -69,14 +69,14 @@ def package_folders(source: Path, packages: Sequence[str]) -> dict[str, Path]:
 
 
 def source_files(source: Path, packages: Sequence[str]) -> dict[str, Path]:
-    """{path in the context's packages/: file} of the packages, and the constraints file if there is one."""
+    """{path in the context's packages/: file} of the packages, and the tree's files for pip."""
     files = {
         f"{package}/{relative}": path
         for package, folder in package_folders(source, packages).items()
         for relative, path in walk(folder)
     }
-    if packages and (source / CONSTRAINTS).is_file():
-        files[CONSTRAINTS] = source / CONSTRAINTS
+    if packages:
+        files |= {name: source / name for name in PIP_FILES if (source / name).is_file()}
     return files
 
 

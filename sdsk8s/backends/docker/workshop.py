@@ -131,12 +131,12 @@ class Workshop:
                 args=args,
             )
             built = engine.build(request, on_line)
-        self.budgets.check(spec.name, kind.name, built.size_bytes)
+        self.budgets.check(spec.name, kind.name, built.size_bytes, spec.budget)
         return built
 
     def size_words(self, spec: ImageSpec, size: int) -> str:
         """The measured size beside its budget and the sizes before."""
-        return self.budgets.words(spec.name, spec.dockerfile, size)
+        return self.budgets.words(spec.name, spec.dockerfile, size, spec.budget)
 
     def _packages(self, spec: ImageSpec) -> dict[str, Path]:
         return context.source_files(self._tree(spec), spec.packages) if spec.packages else {}
