@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("sdsk8s.cli.status:status", "What runs, where, since when; stores asked by their protocols."),
     "logs": ("sdsk8s.cli.logs:logs", "Logs of all pods of a component or workload."),
     "images": ("sdsk8s.cli.image_verbs:images", "Build, push, list, audit and prune the site's images."),
+    "cp": ("sdsk8s.cli.cp:cp", "Copy files and trees to and from pods: verified, only what differs."),
     "render": ("sdsk8s.cli.render:render", "Print the objects that would be applied."),
     "components": ("sdsk8s.cli.render:components", "List the catalogue."),
     "doctor": ("sdsk8s.cli.doctor:doctor", "Check cluster, registry and permissions; each fault with its cure."),

@@ -37,13 +37,14 @@ def sources(pods: Iterable[Object], component: Component, workload: str, contain
     """Containers to read. Init steps count while they have not succeeded, or when `container` names one."""
     found = []
     for pod in pods:
-        if _belongs(pod, component, workload):
+        if belongs(pod, component, workload):
             meta = pod["metadata"]
             found += [Source(meta.get("uid", ""), meta["name"], name) for name in _containers(pod, container)]
     return sorted(found, key=lambda s: (s.pod, s.container))
 
 
-def _belongs(pod: Object, component: Component, workload: str) -> bool:
+def belongs(pod: Object, component: Component, workload: str) -> bool:
+    """The pod is of the component, and of the workload when one is named in any of its forms."""
     labels = pod["metadata"].get("labels") or {}
     if labels.get(COMPONENT) != component.name:
         return False

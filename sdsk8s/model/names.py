@@ -14,6 +14,8 @@ REPLICAS = "sdsk8s/replicas"
 APPLIED = "sdsk8s/applied"
 """Hash of the rendered object, replicas and image digests left out of no part: equal means nothing to apply."""
 CONFIG_HASH = "sdsk8s/config-hash"
+DRIFT = "sdsk8s/drift"
+"""On a pod: what was copied over its image, as JSON; see sdsk8s/model/drift.py."""
 REVISION = "sdsk8s/revision"
 """Source revision that an image was built from (content tag)."""
 

@@ -1,0 +1,108 @@
+"""The agent in one pod, asked from here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sdsk8s.backends.copy.endpoint import Endpoint
+from sdsk8s.backends.copy.stream import V4, V5, NotStarted, Stream
+from sdsk8s.errors import RefusedError, StepError
+from sdsk8s.model.copying import CopyPlan, Listing, parse_listing
+
+_BOOT = "import sys;b=sys.stdin.buffer;exec(compile(b.read(int(sys.argv[1])),'sdsk8s-copy','exec'));main()"
+_MOST = 512 * 1024 * 1024
+_NO_PYTHON = (126, 127)
+
+
+@cache
+def _source() -> bytes:
+    return Path(__file__).with_name("agent.py").read_bytes()
+
+
+class Agent:
+    """A running agent. NotStarted when the container has no python3; Cut when the connection is lost."""
+
+    def __init__(self, endpoint: Endpoint, pod: str, container: str, protocols: Sequence[str] = (V5, V4)) -> None:
+        source = _source()
+        argv = ["python3", "-I", "-S", "-c", _BOOT, str(len(source))]
+        self.stream = Stream(endpoint, pod, container, argv, protocols)
+        self.stream.write(source)
+        self.index: Mapping[str, int] = {}
+
+    def ask(self, **command: Any) -> None:
+        data = json.dumps(command).encode("utf-8", "surrogateescape")
+        self.stream.write(len(data).to_bytes(4, "big") + data)
+        self.stream.flush()
+
+    def answer(self) -> Any:
+        """The agent's next message; what it says about a failure is a StepError."""
+        try:
+            head = self.stream.exactly(4)
+        except StepError:
+            raise
+        except Exception:
+            if self.stream.code in _NO_PYTHON:
+                raise NotStarted(
+                    "the container has no python3", target=self.stream.where, words=bytes(self.stream.stderr).decode()
+                ) from None
+            raise
+        size = int.from_bytes(head, "big")
+        if size > _MOST:
+            raise self._nonsense(f"a message of {size} bytes")
+        try:
+            message = json.loads(self.stream.exactly(size).decode("utf-8", "surrogateescape"))
+        except ValueError as err:
+            raise self._nonsense(str(err)) from None
+        if isinstance(message, dict) and "error" in message:
+            raise StepError("the copy failed in the pod", target=self.stream.where, words=str(message["error"]))
+        return message
+
+    def _nonsense(self, words: str) -> RefusedError:
+        return RefusedError(
+            "what came from there is not to be trusted; nothing was written", target=self.stream.where, words=words
+        )
+
+    def look(self, path: str) -> Listing:
+        """The listing of a path; `index` has the numbers of its entries from then on."""
+        self.ask(do="list", path=path)
+        return self.listed()
+
+    def listed(self) -> Listing:
+        found = parse_listing(self.answer(), self.stream.where)
+        self.index = found.index
+        return found
+
+    def hash(self, files: Sequence[int]) -> Callable[[], list[bytes]]:
+        """Begin; call the result for the digests. Both sides can work in the meantime."""
+        self.ask(do="hash", files=list(files))
+
+        def digests() -> list[bytes]:
+            out: list[bytes] = []
+            while len(out) < len(files):
+                mark = self.stream.exactly(1)
+                if mark == b"d":
+                    out.append(self.stream.exactly(32))
+                elif mark != b"h":
+                    raise self._nonsense("a digest was expected")
+            return out
+
+        return digests
+
+    def open(self, token: str) -> dict[str, int]:
+        """Take the staging folder; what an earlier try has left there: {key: size}, -1 for whole files."""
+        self.ask(do="open", token=token)
+        return {str(k): int(v) for k, v in self.answer()["staged"].items()}
+
+    def commit(self, plan: CopyPlan) -> str:
+        self.ask(**plan.as_commit())
+        return str(self.answer()["how"])
+
+    def bye(self) -> None:
+        self.ask(do="bye")
+        self.stream.close_input()
+        self.stream.rest()
+        self.stream.shut()

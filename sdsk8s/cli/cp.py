@@ -1,0 +1,35 @@
+"""`cp`: files and trees to and from pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sdsk8s.cli.options import Options, site_options
+
+
+@click.command()
+@click.argument("src")
+@click.argument("dst")
+@click.option("--delete", is_flag=True, help="Also delete what the source does not have.")
+@click.option("--dry-run", is_flag=True, help="Show the list and stop.")
+@click.option("--pod", default="", help="Only this pod of the component.")
+@click.option("-c", "--container", default="", help="Container, instead of the pod's first.")
+@click.option("--ephemeral", is_flag=True, help="Also over the image's own files; the pod is marked as drifted.")
+@click.option("--restart/--no-restart", default=None, help="Restart supervised programs.")
+@click.option("--skip-links", is_flag=True, help="Leave out links that lead out of the tree.")
+@click.option("--max-bytes", type=click.IntRange(min=0), metavar="BYTES", help="Refuse more than this (64 GiB).")
+@site_options
+def cp(src: str, dst: str, **kw: Any) -> None:
+    """Copy SRC to DST, of which one is in pods: COMPONENT[/WORKLOAD]:PATH (all its ready pods) or pod/NAME:PATH.
+
+    Only what differs is sent, everything is checked by sha256, and the target is switched when all of it is there.
+    DST names the copy itself; a DST that ends in / is a folder to put SRC into.
+    """
+    from sdsk8s.cli.copying import Request, copy
+
+    names = {f for f in Options.__dataclass_fields__ if f in kw}
+    own = ("delete", "dry_run", "pod", "container", "ephemeral", "restart", "skip_links", "max_bytes")
+    request = Request(src, dst, **{n: kw[n] for n in own})
+    raise click.exceptions.Exit(copy(request, Options(**{n: kw[n] for n in names})))
