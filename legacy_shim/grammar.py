@@ -100,7 +100,7 @@ def _add(parser: Reader, param: click.Parameter) -> None:
         kw["choices"] = list(param.type.choices)
     if isinstance(param, click.Argument):
         if param.nargs == -1:
-            kw = {"nargs": argparse.REMAINDER}
+            kw = {"nargs": argparse.REMAINDER if param.type is click.UNPROCESSED else "*"}
         elif not param.required:
             kw["nargs"] = "?"
         parser.add_argument(str(param.name), **kw)

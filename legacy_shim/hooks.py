@@ -42,6 +42,7 @@ HOOKS: dict[str, Hook] = {
     "start": Hook("operations:start", plans=True, json=True),
     "stop": Hook("operations:stop", plans=True, json=True),
     "reset": Hook("operations:reset", plans=True, json=True),
+    "fab": Hook("fab.command:fab"),
     "status": Hook("operations:status", reads=True, json=True),
 }
 

@@ -262,6 +262,25 @@ def _orch(name: str) -> VerbGroup:
     )
 
 
+def _fab(name: str) -> Verb:
+    """Not of the legacy tool: what `fab` of Fabric 1 took."""
+    return _leaf(
+        name,
+        click.Argument(["tasks"], nargs=-1),
+        value("-f", "--fabfile", "fabfile", "the file (default: the site's cluster.py, else fabfile.py here)"),
+        flag("-l", "--list", "listing", "print the tasks"),
+        value("-R", "--roles", "roles", "roles, with commas between"),
+        value("-H", "--hosts", "hosts", "hosts, with commas between; pod/NAME is a pod"),
+        value("-x", "--exclude-hosts", "exclude", "hosts to leave out"),
+        flag("-P", "--parallel", "parallel", "all hosts at once"),
+        value("-z", "--pool-size", "pool_size", "how many at once"),
+        flag("-w", "--warn-only", "warn_only", "failing commands only warn"),
+        value("", "--hide", "hidden", "groups of output not to print, with commas between"),
+        value("", "--set", "values", "KEY=VALUE of env, with commas between"),
+        flag("", "--verdicts", "verdicts", "print what has become of each primitive and task"),
+    )
+
+
 _BUILDERS: dict[str, Callable[[str], click.Command]] = {
     "configure": _configure,
     "update": _update,
@@ -279,4 +298,5 @@ _BUILDERS: dict[str, Callable[[str], click.Command]] = {
     "rules": _rules,
     "job": _job,
     "orch": _orch,
+    "fab": _fab,
 }

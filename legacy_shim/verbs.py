@@ -21,4 +21,5 @@ VERBS: dict[str, str] = {
     "rules": "user rules",
     "job": "jobs",
     "orch": "components as containers",
+    "fab": "tasks of the site's own Fabric file, on pods and machines",
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdsk8s.errors import StepError
+from sdsk8s.model.pods import is_ready
 from sdsk8s.planner.steps import Apply, Build, Delete, Exec, Scale, Step, WaitGone, WaitJob, WaitReady
 from sdsk8s.render.digests import pin_digests
 from sdsk8s.runner.run import Say
@@ -95,10 +96,6 @@ class ClusterExecutor:
 
     def _ready_pod(self, step: Exec) -> str:
         for pod in self._cluster.list("Pod", step.selector):
-            ready = any(
-                c.get("type") == "Ready" and c.get("status") == "True"
-                for c in pod.get("status", {}).get("conditions", ())
-            )
-            if ready and not pod["metadata"].get("deletionTimestamp"):
+            if is_ready(pod):
                 return str(pod["metadata"]["name"])
         raise StepError(f"{step.reason}: no ready pod", target=step.selector, next="sdsk8s status")

@@ -20,6 +20,7 @@
     check        how a store is asked whether it is alive: {container, command}
     reset        steps between stop and start: [{title, in, container, command}]
     per_queue    name of a workload that is made once per entry of QUEUES
+    roles        role names of the legacy tool that mean this component, besides its name and aliases
     ssh          where it lives on a virtual machine: {address: CONFIG_KEY, home: folder below OPS_HOME}
 """
 
@@ -115,6 +116,7 @@ class Component:
     check: Check | None = None
     reset: tuple[Hook, ...] = ()
     per_queue: str = ""
+    roles: tuple[str, ...] = ()
     ssh: Machine | None = None
     manifests: tuple[Mapping[str, Any], ...] = ()
     folders: tuple[str, ...] = ()
@@ -131,7 +133,7 @@ class Component:
 
 _KEYS = {
     "name", "title", "store", "stub", "order", "aliases", "verbs", "needs", "services", "images", "addresses",
-    "config", "secrets", "check", "reset", "per_queue", "ssh",
+    "config", "secrets", "check", "reset", "per_queue", "roles", "ssh",
 }  # fmt: skip
 
 
@@ -169,6 +171,7 @@ def component_from_dict(
             check=_check(data.get("check")),
             reset=tuple(Hook(h["title"], h["in"], h["container"], tuple(h["command"])) for h in data.get("reset", ())),
             per_queue=data.get("per_queue", ""),
+            roles=tuple(data.get("roles", ())),
             ssh=Machine(**data["ssh"]) if data.get("ssh") else None,
             manifests=manifests,
             folders=folders or (where.rsplit("/", 1)[0],),

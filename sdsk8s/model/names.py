@@ -22,6 +22,10 @@ REVISION = "sdsk8s/revision"
 WORKLOADS = ("Deployment", "StatefulSet")
 
 
+LONG = 40
+"""Names that an error does not list any more."""
+
+
 SECRET_WORDS = ("PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY", "CREDENTIAL")
 """Words in the name of a key whose value is not for everybody."""
 
@@ -39,8 +43,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def unknown(word: str, known: Iterable[str]) -> str:
-    """`did you mean "x"? known: a, b` for an error's last line."""
+    """`did you mean "x"? known: a, b` for an error's last line; of a long list the nearest are enough."""
     names = sorted(known)
     near = nearest(word, names)
     hint = f'did you mean "{near}"? ' if near else ""
+    if len(names) > LONG:
+        names = [*difflib.get_close_matches(word, names, n=5, cutoff=0.3), "..."]
     return f"{hint}known: {', '.join(names)}"

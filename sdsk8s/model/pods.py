@@ -112,6 +112,13 @@ def supervised(pod: Object) -> bool:
     return labels.get(SUPERVISED) == "true" and any("running" in (c.get("state") or {}) for c in states)
 
 
+def is_ready(pod: Object) -> bool:
+    """It serves, and nobody has asked it to end."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+    return ready and not pod["metadata"].get("deletionTimestamp")
+
+
 def over(pod: Object) -> bool:
     """Finished or evicted: no longer one of the workload's replicas."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
