@@ -27,7 +27,8 @@ def legacy():
             append('etc/note', 'a line')
             append('etc/note', 'a line')
             assert exists('etc/cluster.py') and not exists('etc/none')
-            print('NOTE ' + run('cat etc/note; stat -c %a etc/cluster.py; python3 -c "import celery; print(celery.__name__)"'))
+            said = run('cat etc/note; stat -c %a etc/cluster.py; python3 -c "import celery; print(celery.__name__)"')
+            print('NOTE ' + said)
         get('/tmp/fab/etc', 'fetched/%(host)s')
     rm_rf('/tmp/fab')
 
