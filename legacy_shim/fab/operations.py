@@ -277,7 +277,8 @@ def get(remote_path: Any, local_path: Any = None, **kw: Any) -> FilesResult:
             "path": f"{base}/{name}" if name else base,
         }  # fmt: skip
         to = local_at(str(local_path or "%(host)s/%(path)s") % words)
-        if local_path and "%(" not in str(local_path) and (to.is_dir() or str(local_path).endswith("/") or folder):
+        named = any(f"%({word})s" in str(local_path or "%(path)s") for word in ("path", "basename"))
+        if not named and (to.is_dir() or str(local_path).endswith("/") or folder):
             to = to / words["path"]
         to.parent.mkdir(parents=True, exist_ok=True)
         if output.running:

@@ -35,10 +35,14 @@ def host_routes(skip_device: str = "") -> list[IPv4Network]:
     return found
 
 
+INOTIFY_INSTANCES = 1024
+
+
 def up(lab: Lab) -> None:
     """Make bridge, namespaces, routes and rules. Expects nothing of the lab to exist (see `down`)."""
     size = str(mtu())
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    _raise_inotify_limit()
     run("ip", "link", "add", lab.bridge, "mtu", size, "type", "bridge")
     run("ip", "address", "add", f"{lab.address}/24", "dev", lab.bridge)
     run("ip", "link", "set", lab.bridge, "up")
@@ -51,6 +55,13 @@ def up(lab: Lab) -> None:
     add_routes(lab)
     for table, words in rules(lab):
         run("iptables", "-w", "-t", table, "-I", *words, "-m", "comment", "--comment", lab.mark)
+
+
+def _raise_inotify_limit() -> None:
+    """A node's programs hold a dozen watches each; the usual 128 per user end with the third lab, in the kubelet."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(limit.read_text()) < INOTIFY_INSTANCES:
+        limit.write_text(str(INOTIFY_INSTANCES))
 
 
 def add_host(lab: Lab, netns: str, veth: str, address: str, size: str) -> None:
