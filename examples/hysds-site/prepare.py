@@ -3,7 +3,7 @@
 usage: prepare.py --tree DIR --files DIR --folder OUT [--lab NAME]
 
 --tree   the site's source tree: one folder per package, with the site's own patches in it (it is not changed)
---files  what the site has in ~/.sds/files: index templates, datasets.json, netrc.mozart
+--files  what the site has in ~/.sds/files: index templates and datasets.json
 Writes OUT/sds (SDS_HOME) and OUT/env (to be sourced). OUT/sds is made once and then kept.
 """
 
@@ -80,9 +80,12 @@ def make_home(home: Path, tree: Path, files: Path) -> None:
     head, _, tail = text.partition("  - QUEUE_NAME: dumby-job_worker-large")
     (fresh / "config").write_text(f"{head}\n{tail.partition(chr(10) * 2)[2]}")
     Demo._fill_secrets(fresh / "config")
-    for pattern in ("*.template", "es_template-base.json", "datasets.json", "netrc.mozart"):
+    for pattern in ("*.template", "es_template-base.json", "datasets.json"):
         for path in files.glob(pattern):
             shutil.copy(path, fresh / "files" / path.name)
+    # no empty `macdef` in it, as older templates have: Python's parser of 3.11 and later refuses it
+    machine = "machine {{ MOZART_RABBIT_PVT_IP }} login {{ MOZART_RABBIT_USER }} password {{ MOZART_RABBIT_PASSWORD }}"
+    (fresh / "files/netrc.mozart").write_text(f"{machine}\n")
     (fresh / "files/netrc-os").write_text("default login ops password unused\n")
     (fresh / "files/celeryconfig.py.tmpl").write_text(celeryconfig(tree))
     for name, text in zip(("redis-tls.crt", "redis-tls.key"), tls_pair("redis"), strict=True):
