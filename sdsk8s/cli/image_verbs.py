@@ -51,7 +51,8 @@ def ls(name: tuple[str, ...], **kw: Any) -> None:
     budgets = service.workshop.budgets
     click.echo(f"{'IMAGE':<15} {'SIZE':>8} {'BUDGET':>8}  REFERENCE")
     for row in rows:
-        limit = budgets.limit(row["image"], service.spec(row["image"]).dockerfile) // 1_000_000
+        spec = service.spec(row["image"])
+        limit = budgets.limit(spec.name, spec.dockerfile, spec.budget) // 1_000_000
         size = f"{row['bytes'] / 1e6:.0f} MB" if row["bytes"] else "-"
         note = "" if row["digest"] else "  (not in the registry)"
         click.echo(f"{row['image']:<15} {size:>8} {limit:>5} MB  {row['reference']}{note}")
