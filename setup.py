@@ -43,6 +43,8 @@ setup(
         "click>=8.1.7,<9",
         "pyyaml>=6.0.1,<7",
         "jinja2>=3.1.4,<4",
+        "ruamel.yaml>=0.18,<0.20",
+        "merge3>=0.0.15,<0.1",
         "rich>=13.7,<16",
         "kubernetes>=36.0.3,<38",
         "docker>=7.1,<8",

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from sdsk8s.errors import ConfigError
+from sdsk8s.files.legacy_config import read_legacy_config, without_none
 from sdsk8s.files.yamlfile import read_mapping
 from sdsk8s.model.site import Site, site_from_dict
 
@@ -22,9 +23,11 @@ def load_site(home: Path) -> Site:
         raise ConfigError(
             "this site has no configuration yet",
             target=str(config_file),
-            next="set SDS_HOME to the site's folder, or copy the site's ~/.sds here",
+            next="sds configure, or set SDS_HOME to the site's folder",
         )
-    config = read_mapping(config_file)
+    legacy = read_legacy_config(config_file)
+    legacy.refuse_broken()
+    config = without_none(legacy.values)
     site_file = home / "site.yaml"
     data = read_mapping(site_file) if site_file.exists() else {}
     return site_from_dict(data, config, str(home), str(site_file))

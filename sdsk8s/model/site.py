@@ -24,7 +24,7 @@ from typing import Any
 
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.image import build_args, refuse_moving
-from sdsk8s.model.names import unknown
+from sdsk8s.model.names import secret_word, unknown
 
 WHERE = ("kubernetes", "ssh", "external")
 _KEYS = {
@@ -39,7 +39,6 @@ _KEYS = {
     "build_args",
     "components",
 }
-_SECRET_WORDS = ("PASSWORD", "SECRET", "TOKEN", "API_KEY", "PASSWORD_HASH")
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Site:
         return {
             k: str(v)
             for k, v in self.config.items()
-            if v is not None and len(str(v)) >= 4 and any(w in k.upper() for w in _SECRET_WORDS)
+            if v is not None and len(str(v)) >= 4 and secret_word(k)
         }
 
 

@@ -1,0 +1,180 @@
+"""What is odd about a site's legacy configuration. Pure: gets the values and their lines, returns findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sdsk8s.model.names import nearest, secret_word
+
+BROKEN, MISSING, WARNING, NOTE = "broken", "missing", "warning", "note"
+"""A broken value stops every verb; a missing key stops `config check`; the others are told and accepted."""
+
+_USER_HOST = re.compile(r"[\w.-]+@[\w.:-]+")
+_URL = re.compile(r"https?://[^\s/]+\S*")
+_HOST = re.compile(r"[\w.:-]+|\[[0-9a-fA-F:]+\](:\d+)?")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """key: the configuration key; line: 1-based, 0 when the key is not there; cure: what to do, or ""."""
+
+    level: str
+    key: str
+    line: int
+    words: str
+    cure: str = ""
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known of keys: all names, those that must be there, and closed lists of values."""
+
+    known: Collection[str]
+    mandatory: Sequence[str]
+    one_of: Mapping[str, Sequence[str]]
+
+
+def check_config(
+    values: Mapping[Any, Any], lines: Mapping[Any, int], knowledge: Knowledge, plain: Mapping[str, str]
+) -> list[Finding]:
+    """Findings in the order of the file, missing keys last.
+
+    lines: {key: 1-based line}; plain: {key: the unquoted text as it stands in the file}.
+    """
+    found: list[Finding] = []
+    for key, value in values.items():
+        line = lines.get(key, 0)
+        if not isinstance(key, str):
+            found.append(Finding(BROKEN, str(key), line, "the key is no text", "quote it"))
+            continue
+        found += [Finding(f.level, f.key, f.line or line, f.words, f.cure) for f in _key(key, value, knowledge)]
+        found += [Finding(f.level, key, line, f.words, f.cure) for f in _plain(key, value, plain.get(key))]
+    found += [
+        Finding(MISSING, key, lines.get(key, 0), "the key is missing or empty; templates and verbs read it")
+        for key in knowledge.mandatory
+        if empty(values.get(key))
+    ]
+    return found
+
+
+def empty(value: Any) -> bool:
+    """Null, empty text, or the text None that the legacy tool stored for a blank answer."""
+    return value is None or value in ("", "None")
+
+
+def _key(key: str, value: Any, knowledge: Knowledge) -> Iterator[Finding]:
+    if key not in knowledge.known:
+        near = nearest(key, knowledge.known)
+        close = bool(near) and (key.upper() == near or abs(len(key) - len(near)) <= 2 and _distance_one(key, near))
+        if close:
+            yield Finding(WARNING, key, 0, "nothing is known to read this key", f"did you mean {near}?")
+        else:
+            yield Finding(NOTE, key, 0, "a key of the site's own: kept, and given to the templates")
+    if value == "None":
+        yield Finding(WARNING, key, 0, "the text None: the legacy tool wrote it for a blank answer; read as empty")
+        return
+    if key == "QUEUES":
+        yield from _queues(value)
+    elif key == "OTHER_VERDI_HOSTS":
+        yield from _others(value)
+    elif key == "LDAP_GROUPS":
+        if empty(value):
+            yield Finding(NOTE, key, 0, "empty: the legacy tool crashed on it; templates get an empty list")
+        elif not isinstance(value, (str, list)):
+            yield Finding(BROKEN, key, 0, "a comma list or a YAML list is wanted")
+    elif key.endswith(("_PVT_IP", "_PUB_IP", "_FQDN")):
+        yield from _address(key, value)
+    elif key in knowledge.one_of and not empty(value) and value not in knowledge.one_of[key]:
+        yield Finding(BROKEN, key, 0, f'"{value}" is not possible', "one of: " + ", ".join(knowledge.one_of[key]))
+    elif key.endswith("_PORT") and not empty(value) and not _port(value):
+        yield Finding(BROKEN, key, 0, f'"{value}" is no port', "a number from 1 to 65535")
+    elif key == "KEY_FILENAME" and str(value or "").startswith("~"):
+        yield Finding(WARNING, key, 0, "the legacy tool did not expand ~", "write the whole path")
+    elif secret_word(key) and isinstance(value, (list, dict)):
+        yield Finding(BROKEN, key, 0, "a single value is wanted", "quote the value")
+
+
+def _distance_one(a: str, b: str) -> bool:
+    """At most two letters differ: a typing error rather than another word."""
+    return len(set(enumerate(a)) ^ set(enumerate(b))) <= 4 or sorted(a) == sorted(b) or a in b or b in a
+
+
+def _address(key: str, value: Any) -> Iterator[Finding]:
+    store = "_ES_" in key
+    if empty(value):
+        yield Finding(NOTE, key, 0, "empty: not configured")
+    elif isinstance(value, list):
+        if not store:
+            yield Finding(BROKEN, key, 0, "a list of hosts is only possible for a search engine", "name one host")
+        elif not value or not all(isinstance(v, str) and (_URL.fullmatch(v) or _HOST.fullmatch(v)) for v in value):
+            yield Finding(BROKEN, key, 0, "the list holds something that is no host and no URL")
+        else:
+            yield Finding(NOTE, key, 0, f"{len(value)} hosts: the search engine is outside of this site's cluster")
+    elif not isinstance(value, str):
+        yield Finding(BROKEN, key, 0, f"{value!r} is no address", "quote it")
+    elif _URL.fullmatch(value):
+        if not store:
+            yield Finding(BROKEN, key, 0, "a URL is only possible for a search engine", "host name or IP address")
+    elif _USER_HOST.fullmatch(value):
+        if not key.endswith("_PVT_IP") or store:
+            yield Finding(BROKEN, key, 0, "user@host is only possible where the key is an SSH target (_PVT_IP)")
+    elif not _HOST.fullmatch(value):
+        yield Finding(BROKEN, key, 0, f'"{value}" is no host name, no IP address and no URL')
+
+
+def _port(value: Any) -> bool:
+    return str(value).isdigit() and 0 < int(value) < 65536
+
+
+def _queues(value: Any) -> Iterator[Finding]:
+    if value is None:
+        yield Finding(WARNING, "QUEUES", 0, "empty: there will be no workers")
+        return
+    if not isinstance(value, list):
+        yield Finding(BROKEN, "QUEUES", 0, "a list is wanted", "- QUEUE_NAME: name")
+        return
+    seen: dict[str, str] = {}
+    for i, entry in enumerate(value):
+        where = f"QUEUES[{i}]"
+        if not isinstance(entry, dict) or empty(entry.get("QUEUE_NAME")):
+            yield Finding(BROKEN, where, 0, "QUEUE_NAME is missing")
+            continue
+        name = str(entry["QUEUE_NAME"])
+        slug = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
+        if slug in seen:
+            yield Finding(BROKEN, where, 0, f'"{name}" and "{seen[slug]}" would get the same workload name')
+        seen[slug] = name
+        if not isinstance(entry.get("INSTANCE_TYPES"), list):
+            yield Finding(WARNING, where, 0, "INSTANCE_TYPES is no list; the legacy tool wanted one")
+        metric = entry.get("TOTAL_JOBS_METRIC")
+        if metric is not None and not isinstance(metric, bool):
+            yield Finding(WARNING, where, 0, f"TOTAL_JOBS_METRIC is {metric!r}: true or false is wanted")
+
+
+def _others(value: Any) -> Iterator[Finding]:
+    if value is None:
+        return
+    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+        yield Finding(BROKEN, "OTHER_VERDI_HOSTS", 0, "a list of VERDI_PVT_IP, VERDI_PUB_IP, VERDI_FQDN is wanted")
+        return
+    for i, entry in enumerate(value):
+        if not empty(entry.get("VERDI_PVT_IP")):
+            words = f"{entry['VERDI_PVT_IP']} is a worker host of its own; workers are one Deployment per queue"
+            yield Finding(WARNING, f"OTHER_VERDI_HOSTS[{i}]", 0, words)
+
+
+def _plain(key: str, value: Any, text: str | None) -> Iterator[Finding]:
+    """What YAML made of an unquoted value of a secret: the legacy tool wrote them without quotes."""
+    if text is None or not secret_word(key):
+        return
+    if not isinstance(value, str) and value is not None and not isinstance(value, (list, dict)):
+        words = f"unquoted, YAML reads it as {type(value).__name__}"
+        if str(value) != text:
+            yield Finding(BROKEN, key, 0, words + " and changes it", "quote the value")
+        else:
+            yield Finding(WARNING, key, 0, words, "quote the value")
+    if " #" in text:
+        yield Finding(WARNING, key, 0, 'unquoted, what follows " #" is a comment and no part of it', "quote the value")
