@@ -114,6 +114,8 @@ def _add(parser: Reader, param: click.Parameter) -> None:
         kw |= {"nargs": "?", "const": param.default}
     elif isinstance(param.type, click.types.FloatParamType):
         kw["type"] = float
+    if param.multiple:
+        kw |= {"action": "append", "default": None}
     if not param.is_flag and "choices" not in kw and param.metavar:
         kw["metavar"] = param.metavar
     action = parser.add_argument(*names, dest=str(param.name), help=param.help, **kw)

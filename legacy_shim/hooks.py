@@ -38,6 +38,7 @@ class Hook:
 
 
 HOOKS: dict[str, Hook] = {
+    "configure": Hook("configure:configure"),
     "update": Hook("operations:update", plans=True, json=True),
     "start": Hook("operations:start", plans=True, json=True),
     "stop": Hook("operations:stop", plans=True, json=True),
@@ -47,7 +48,6 @@ HOOKS: dict[str, Hook] = {
 }
 
 INSTEAD = {
-    "configure": "edit SDS_HOME/config and SDS_HOME/files; `sdsk8s doctor` checks them",
     "kibana": "Kibana's own saved objects API",
     "ship": "workers get their code in images: `sds update COMPONENT`",
     "start_tps": "`sds start COMPONENT` starts the stores that it needs; `sdsk8s start STORE` starts one",

@@ -158,7 +158,14 @@ def _kibana(name: str) -> Verb:
 
 
 def _configure(name: str) -> Verb:
-    return _leaf(name, type_argument())
+    return _leaf(
+        name,
+        type_argument(),
+        Added(["-f", "--force", "force"], is_flag=True, help="do not ask before changing what is there"),
+        Added(["--from", "source"], help="YAML file of answers; nothing is asked"),
+        Added(["--set", "assignments"], multiple=True, help="KEY=VALUE, one answer; not for secrets"),
+        Added(["--secrets-from-stdin", "stdin"], is_flag=True, help="read KEY=VALUE lines of secrets from stdin"),
+    )
 
 
 def _ship(name: str) -> Verb:

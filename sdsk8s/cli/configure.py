@@ -17,10 +17,19 @@ from sdsk8s.errors import RefusedError, UsageError
 
 
 @click.command()
-@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="YAML file of answers: configuration keys, and `site:` with keys of site.yaml. Nothing is asked.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
-              help="One answer; lower-case keys belong to site.yaml. Not for secrets. Nothing is asked.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML file of answers: configuration keys, and `site:` with keys of site.yaml. Nothing is asked.",
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="One answer; lower-case keys belong to site.yaml. Not for secrets. Nothing is asked.",
+)
 @click.option("--secrets-from-stdin", is_flag=True, help="Read KEY=VALUE lines of secrets from standard input.")
 @click.option("-f", "-y", "--force", "--yes", "yes", is_flag=True, help="Do not ask before changing what is there.")
 @click.option("--home", envvar="SDS_HOME", help="Site folder instead of ~/.sds.")
@@ -46,7 +55,8 @@ def run_configure(
     given = bool(source or assignments or stdin)
     if not given and not sys.stdin.isatty():
         raise RefusedError(
-            "configure asks questions, and there is no terminal to ask", next="configure --from FILE, or --set KEY=VALUE"
+            "configure asks questions, and there is no terminal to ask",
+            next="configure --from FILE, or --set KEY=VALUE",
         )
     if config.exists() and not yes:
         if not sys.stdin.isatty():
@@ -67,9 +77,7 @@ def run_configure(
     return 0
 
 
-def _given(
-    source: Path | None, assignments: tuple[str, ...], stdin: bool
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _given(source: Path | None, assignments: tuple[str, ...], stdin: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     from sdsk8s.files.configure import SITE_KEYS
     from sdsk8s.files.yamlfile import read_mapping
     from sdsk8s.model.names import secret_word, unknown
@@ -79,7 +87,7 @@ def _given(
     for text in assignments:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise UsageError(f'--set {key or text}: KEY=VALUE is wanted')
+            raise UsageError(f"--set {key or text}: KEY=VALUE is wanted")
         if secret_word(key):
             # What stands on a command line stands in the process list and in the shell's history.
             raise UsageError(f"--set {key}: a secret does not belong on a command line",
@@ -92,7 +100,7 @@ def _given(
         elif key.upper() == key:
             answers[key] = _typed(key, value)
         else:
-            raise UsageError(f'--set {key}: no such key', words=unknown(key, [*SITE_KEYS, "components.NAME.where"]))
+            raise UsageError(f"--set {key}: no such key", words=unknown(key, [*SITE_KEYS, "components.NAME.where"]))
     for line in sys.stdin if stdin else ():
         key, equals, value = line.rstrip("\n").partition("=")
         if not equals:
@@ -173,7 +181,7 @@ def _dialogue(current: Mapping[str, Any], site: Mapping[str, Any]) -> tuple[dict
         elif q.get("secret"):
             answers[key] = _ask_secret(q, current.get(key))
         else:
-            answers[key] = _ask(q.get("text") and f"{key}, {q['text']}" or key, current.get(key, default(q)), key)
+            answers[key] = _ask((q.get("text") and f"{key}, {q['text']}") or key, current.get(key, default(q)), key)
 
     for block in legacy()["dialogue"]:
         click.echo(f"\n== {block['title']}", err=True)
@@ -262,5 +270,3 @@ def check(output: str, strict: bool, home: str | None) -> None:
         counts = {level: sum(f.level == level for f in found) for level in dict.fromkeys(f.level for f in found)}
         click.echo(", ".join(f"{n} {level}" for level, n in counts.items()) or f"{path}: nothing odd")
     raise click.exceptions.Exit(1 if failed else 0)
-
-

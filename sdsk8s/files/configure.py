@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
@@ -61,11 +62,19 @@ def _lay(data: CommentedMap, changes: Mapping[str, Any]) -> bool:
     for key, value in changes.items():
         if isinstance(value, Mapping) and isinstance(data.get(key), CommentedMap):
             changed = _lay(data[key], value) or changed
-        elif key not in data or data[key] != value or type(data[key]) is bool is not isinstance(value, bool):
-            quoted = isinstance(value, str) and value and secret_word(key)
+        elif key not in data or data[key] != value:
+            quoted = isinstance(value, str) and value and (secret_word(key) or not _plain(value))
             data[key] = DoubleQuotedScalarString(value) if quoted else value
             changed = True
     return changed
+
+
+def _plain(text: str) -> bool:
+    """Whether YAML 1.1, which the verbs read, takes the unquoted text for this text."""
+    try:
+        return bool(yaml.safe_load(text) == text)
+    except yaml.YAMLError:
+        return False
 
 
 def save_config(home: Path, changes: Mapping[str, Any]) -> list[str]:

@@ -50,14 +50,14 @@ def read_legacy_config(path: Path) -> LegacyConfig:
             words = f"written twice; this one counts, and the one in line {lines[key.value]} does not"
             twice.append(Finding(BROKEN, key.value, line, words, "take one of the two away"))
         lines[key.value] = line
-        if isinstance(node, yaml.ScalarNode) and node.style is None and node.value:
+        if isinstance(node, yaml.ScalarNode) and not node.style and node.value:
             start, end = node.start_mark, node.end_mark
             rest = rows[start.line][start.column :].rstrip() if start.line == end.line else node.value
             plain[key.value] = rest if " #" in rest else node.value
     data = legacy()
     knowledge = Knowledge(known_keys(), data["mandatory"], data["one_of"])
     found = check_config(values, lines, knowledge, plain)
-    return LegacyConfig(path, values, lines, tuple([*twice, *found]))
+    return LegacyConfig(path, values, lines, (*twice, *found))
 
 
 def without_none(values: Mapping[str, Any]) -> dict[str, Any]:

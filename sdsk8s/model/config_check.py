@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def empty(value: Any) -> bool:
 def _key(key: str, value: Any, knowledge: Knowledge) -> Iterator[Finding]:
     if key not in knowledge.known:
         near = nearest(key, knowledge.known)
-        close = bool(near) and (key.upper() == near or abs(len(key) - len(near)) <= 2 and _distance_one(key, near))
+        close = bool(near) and difflib.SequenceMatcher(None, key.upper(), near).ratio() > 0.9
         if close:
             yield Finding(WARNING, key, 0, "nothing is known to read this key", f"did you mean {near}?")
         else:
@@ -95,11 +96,6 @@ def _key(key: str, value: Any, knowledge: Knowledge) -> Iterator[Finding]:
         yield Finding(WARNING, key, 0, "the legacy tool did not expand ~", "write the whole path")
     elif secret_word(key) and isinstance(value, (list, dict)):
         yield Finding(BROKEN, key, 0, "a single value is wanted", "quote the value")
-
-
-def _distance_one(a: str, b: str) -> bool:
-    """At most two letters differ: a typing error rather than another word."""
-    return len(set(enumerate(a)) ^ set(enumerate(b))) <= 4 or sorted(a) == sorted(b) or a in b or b in a
 
 
 def _address(key: str, value: Any) -> Iterator[Finding]:

@@ -66,11 +66,7 @@ class Site:
 
     def secret_values(self) -> dict[str, str]:
         """Values of keys whose name says that they are secret, four characters or longer: {key: value}."""
-        return {
-            k: str(v)
-            for k, v in self.config.items()
-            if v is not None and len(str(v)) >= 4 and secret_word(k)
-        }
+        return {k: str(v) for k, v in self.config.items() if v is not None and len(str(v)) >= 4 and secret_word(k)}
 
 
 def site_from_dict(data: Mapping[str, Any], config: Mapping[str, Any], home: str, where: str) -> Site:
