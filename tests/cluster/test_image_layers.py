@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -123,7 +124,8 @@ def test_labels_name_the_commit_and_a_dirty_tree_is_no_release(tiny: System) -> 
             ["git", "-C", str(tiny.tree / "core"), *who, *argv], check=True, capture_output=True, text=True
         ).stdout.strip()
 
-    refused = tiny.sdsk8s("images", "push", "tiny", "--release", "1.0", ok=False)
+    version = f"1.{time.time_ns()}"  # a kept lab may have those of an earlier run
+    refused = tiny.sdsk8s("images", "push", "tiny", "--release", version, ok=False)
     assert refused.code == 4 and "no git repository" in refused.err
     git("init", "-q")
     git("add", "-A")
@@ -131,17 +133,17 @@ def test_labels_name_the_commit_and_a_dirty_tree_is_no_release(tiny: System) -> 
     change_code(tiny.tree, "not committed")
     dirty = pushed(tiny)
     assert labels(tiny, dirty["reference"])["sdsk8s.revision.core"] == git("rev-parse", "HEAD") + "-dirty"
-    refused = tiny.sdsk8s("images", "push", "tiny", "--release", "1.0", ok=False)
+    refused = tiny.sdsk8s("images", "push", "tiny", "--release", version, ok=False)
     assert refused.code == 4 and "not committed" in refused.err
     change_code(tiny.tree, "and now it is")
     git("commit", "-qam", "two")
-    clean = pushed(tiny, "--release", "1.0")
-    found = labels(tiny, clean["reference"].rpartition(":")[0] + ":1.0")
+    clean = pushed(tiny, "--release", version)
+    found = labels(tiny, clean["reference"].rpartition(":")[0] + f":{version}")
     assert found["org.opencontainers.image.revision"] == git("rev-parse", "HEAD")
     assert found["org.opencontainers.image.version"] == clean["reference"].rpartition(":")[2]
     change_code(tiny.tree, "three")
     git("commit", "-qam", "three")
-    again = tiny.sdsk8s("images", "push", "tiny", "--release", "1.0", ok=False)
+    again = tiny.sdsk8s("images", "push", "tiny", "--release", version, ok=False)
     assert again.code == 4 and "another image already" in again.err
 
 
@@ -171,3 +173,27 @@ def test_a_build_argument_of_the_site_is_part_of_the_tag(tiny: System) -> None:
         settings.write_text(text)
     changed = [a["image"] for a, b in zip(after, before, strict=True) if a["reference"] != b["reference"]]
     assert changed == ["tiny"]
+
+
+def test_a_reference_to_nothing_is_named_in_the_plan_and_nothing_is_applied(tiny: System) -> None:
+    manifest = tiny.home.parent / "manifests/tiny/tiny.yaml"
+    text = manifest.read_text()
+    obj = yaml.safe_load(text)
+    source = {"secretKeyRef": {"name": "hand-made", "key": "password"}}
+    obj["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "PW", "valueFrom": source}]
+    manifest.write_text(yaml.safe_dump(obj))
+    try:
+        before = tiny.get("deployment", "tiny")["metadata"]["generation"]
+        dry = tiny.sdsk8s("update", "tiny", "--dry-run")
+        assert "it reads Secret/hand-made, which is not there" in dry.out
+        refused = tiny.sdsk8s("update", "tiny", "--yes", ok=False)
+        assert refused.code == 4 and "Secret/hand-made" in refused.err
+        tiny.kubectl("create", "secret", "generic", "hand-made", "--from-literal", "pasword=x")
+        refused = tiny.sdsk8s("update", "tiny", "--yes", ok=False)
+        assert refused.code == 4 and "has no such key" in refused.err
+        assert tiny.get("deployment", "tiny")["metadata"]["generation"] == before
+        tiny.kubectl("delete", "secret", "hand-made")
+        tiny.kubectl("create", "secret", "generic", "hand-made", "--from-literal", "password=x")
+        tiny.sdsk8s("update", "tiny", "--yes")
+    finally:
+        manifest.write_text(text)

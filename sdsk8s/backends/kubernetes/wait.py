@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from sdsk8s.backends.kubernetes import pull_secrets
 from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.events import SCALING, when
 from sdsk8s.backends.kubernetes.informer import Informer
@@ -94,12 +95,15 @@ def _hopeless(cluster: Cluster, goal: Goal, trouble: Trouble) -> WaitError:
         warnings = [str(e.get("message", "")) for e in _events(cluster, trouble.pod) if e.get("type") == "Warning"]
         better = [w for w in warnings if w and "back-off" not in w.lower() and w not in trouble.words]
         words += better[-1:]
-    words += _tail(cluster, trouble)
+    pod = cluster.get("Pod", trouble.pod) if trouble.pod else None
+    sentence, cure = pull_secrets.explain(cluster, pod, words) if pod else ("", "")
+    words += [sentence, *_tail(cluster, trouble)]
+    look = f"kubectl -n {cluster.namespace} describe pod {trouble.pod}" if trouble.pod else "sdsk8s status"
     return WaitError(
         f"{title(goal)} cannot become ready: {trouble.reason}",
         target=trouble.target,
         words="\n".join(w for w in words if w),
-        next=f"kubectl -n {cluster.namespace} describe pod {trouble.pod}" if trouble.pod else "sdsk8s status",
+        next=cure or look,
     )
 
 

@@ -59,6 +59,24 @@ class Registry:
             return False, "it wants credentials: docker login " + host
         return False, f"HTTP {answer.status} for /v2/"
 
+    def accepts(self, host: str, user: str, password: str) -> bool | None:
+        """Whether the registry takes these credentials; None when it cannot be asked, or only over plain HTTP."""
+        try:
+            answer = self._get(host, "/v2/", scope="")
+            scheme = self._scheme[host]
+            if scheme == "http" and not _loopback(host):
+                return None
+            login = base64.b64encode(f"{user}:{password}".encode()).decode()
+            challenge = answer.headers.get("WWW-Authenticate", "")
+            if not challenge:
+                return True
+            if not challenge.lower().startswith("basic"):
+                return bool(self._bearer(challenge, login, "", "pull"))
+            asked = self._pool.request("GET", f"{scheme}://{host}/v2/", headers={"Authorization": f"Basic {login}"})
+        except (ImageError, HTTPError):
+            return None
+        return asked.status == 200
+
     def digest(self, ref: str) -> str | None:
         """The manifest's `sha256:...`, or None when the registry does not have it."""
         where = Reference.parse(ref)
@@ -200,7 +218,7 @@ class Registry:
                 token = self._tokens.get((host, repository, actions))
                 extra = {"Authorization": token} if token else {}
                 answer = self._pool.request(method, url, headers={**headers, **extra}, body=body)
-                if answer.status == 401 and not token:
+                if answer.status == 401:  # a token that was good may have expired
                     challenge = answer.headers.get("WWW-Authenticate", "")
                     token = self._authorize(host, scheme, repository, challenge, actions)
                     if token:
@@ -226,11 +244,17 @@ class Registry:
         login = _login(host) if scheme == "https" or _loopback(host) else ""
         if challenge.lower().startswith("basic"):
             return f"Basic {login}" if login else ""
+        return self._bearer(challenge, login, repository, actions)
+
+    def _bearer(self, challenge: str, login: str, repository: str, actions: str) -> str:
+        """A token of the registry's own token server, or ''."""
         fields = dict(_CHALLENGE.findall(challenge))
         realm = fields.get("realm", "")
         if not realm.startswith("https://") and not _loopback(realm.partition("://")[2].partition("/")[0]):
             return ""
-        query = {"service": fields.get("service", ""), "scope": f"repository:{repository}:{actions}"}
+        query = {"service": fields.get("service", "")}
+        if repository:
+            query["scope"] = f"repository:{repository}:{actions}"
         headers = {"Authorization": f"Basic {login}"} if login else {}
         answer = self._pool.request("GET", realm, fields=query, headers=headers)
         if answer.status != 200:

@@ -1,0 +1,76 @@
+"""ConfigMaps and Secrets that pods read: which of them, or which keys, are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sdsk8s.lint.finding import Object, name_of
+from sdsk8s.render.images import pod_spec
+
+
+@dataclass(frozen=True)
+class Missing:
+    """kind and name of what is read; key "" means the object itself. target: who reads it."""
+
+    target: str
+    kind: str
+    name: str
+    key: str = ""
+
+    @property
+    def words(self) -> str:
+        if self.key:
+            return f"it reads the key {self.key} of {self.kind}/{self.name}, which has no such key"
+        return f"it reads {self.kind}/{self.name}, which is not there"
+
+
+def unresolved(objects: Iterable[Object], more: Iterable[Object] = ()) -> list[Missing]:
+    """References of the objects' pods that neither they nor `more` satisfy; optional ones do not count."""
+    every = list(objects)
+    keys = {
+        (str(o["kind"]), str(o["metadata"]["name"])): _keys(o)
+        for o in [*more, *every]
+        if o.get("kind") in ("ConfigMap", "Secret")
+    }
+    found: list[Missing] = []
+    for obj in every:
+        for kind, name, key in _reads(pod_spec(obj)):
+            have = keys.get((kind, name))
+            if (kind, name) not in keys:
+                found.append(Missing(name_of(obj), kind, name))
+            elif key and have is not None and key not in have:
+                found.append(Missing(name_of(obj), kind, name, key))
+    return list(dict.fromkeys(found))
+
+
+def _keys(obj: Object) -> set[str] | None:
+    """Keys of a ConfigMap or Secret; None when they are not told (an object known by its metadata alone)."""
+    if not any(k in obj for k in ("data", "stringData", "binaryData")):
+        return None
+    return {k for part in ("data", "stringData", "binaryData") for k in obj.get(part) or {}}
+
+
+def _reads(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(kind, name, key or "") of everything that pods cannot start without."""
+    for volume in spec.get("volumes") or ():
+        for source in [volume, *((volume.get("projected") or {}).get("sources") or ())]:
+            for field, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
+                ref = source.get(field)
+                if not ref or ref.get("optional"):
+                    continue
+                name = str(ref.get("secretName") or ref.get("name"))
+                yield kind, name, ""
+                for item in ref.get("items") or ():
+                    yield kind, name, str(item.get("key", ""))
+    for c in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+        for entry in c.get("envFrom") or ():
+            for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
+                if field in entry and not entry[field].get("optional"):
+                    yield kind, str(entry[field].get("name")), ""
+        for entry in c.get("env") or ():
+            source = entry.get("valueFrom") or {}
+            for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
+                if field in source and not source[field].get("optional"):
+                    yield kind, str(source[field].get("name")), str(source[field].get("key", ""))

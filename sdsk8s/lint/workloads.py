@@ -1,0 +1,80 @@
+"""Rules about one workload at a time: the five things that each long-running one says, and how it may run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from sdsk8s.lint.finding import Finding, Object, name_of
+from sdsk8s.model.image import moving_tag
+from sdsk8s.model.names import secret_word
+from sdsk8s.render.images import LOGICAL, pod_spec
+from sdsk8s.render.objects import config_refs, pod_template
+
+LONG_RUNNING = ("Deployment", "StatefulSet", "DaemonSet")
+_DEVELOPMENT = re.compile(r"(^|_)ENV(IRONMENT)?$")
+
+
+def workload_rules(obj: Object) -> Iterator[Finding]:
+    """Findings of one object; nothing for kinds without pods."""
+    spec = pod_spec(obj)
+    if not spec.get("containers"):
+        return
+    if obj.get("kind") in LONG_RUNNING:
+        yield from _five(obj, spec)
+    for c in _containers(spec):
+        where = f"{name_of(obj)}, container {c.get('name')}"
+        image = str(c.get("image", ""))
+        why = "" if image.startswith(LOGICAL) else moving_tag(image)
+        if why:
+            yield Finding("moving-tag", where, f"{image}: {why}")
+        yield from _security(where, spec, c)
+        for entry in c.get("env") or ():
+            yield from _variable(where, entry)
+
+
+def _five(obj: Object, spec: Any) -> Iterator[Finding]:
+    where = name_of(obj)
+    for c in spec["containers"]:
+        at = f"{where}, container {c.get('name')}"
+        resources = c.get("resources") or {}
+        wants = [("requests", "cpu"), ("requests", "memory"), ("limits", "memory")]
+        lacking = [f"{kind}.{what}" for kind, what in wants if what not in (resources.get(kind) or {})]
+        if lacking:
+            yield Finding("resources", at, f"resources do not say {', '.join(lacking)}")
+        if not c.get("livenessProbe"):
+            yield Finding("liveness", at, "no livenessProbe: a hung process stays for ever")
+    if not config_refs(pod_template(obj) or {}):
+        yield Finding("configuration", where, "it reads no ConfigMap and no Secret: its configuration is in the image")
+    if not spec.get("initContainers"):
+        yield Finding("init", where, "no initContainers: it starts before what it needs is there")
+    if not spec.get("volumes") and not (obj.get("spec") or {}).get("volumeClaimTemplates"):
+        yield Finding("volumes", where, "no volumes: what it writes is lost or refused")
+
+
+def _security(where: str, spec: Any, container: Any) -> Iterator[Finding]:
+    pod, own = spec.get("securityContext") or {}, container.get("securityContext") or {}
+    wrong = []
+    if not (own.get("runAsNonRoot") or pod.get("runAsNonRoot")):
+        wrong.append("runAsNonRoot is not set")
+    if own.get("allowPrivilegeEscalation") is not False:
+        wrong.append("allowPrivilegeEscalation is not false")
+    if not own.get("readOnlyRootFilesystem"):
+        wrong.append("readOnlyRootFilesystem is not set")
+    if own.get("privileged"):
+        wrong.append("it is privileged")
+    if wrong:
+        yield Finding("security", where, "; ".join(wrong))
+
+
+def _variable(where: str, entry: Any) -> Iterator[Finding]:
+    name, value = str(entry.get("name", "")), entry.get("value")
+    if value and secret_word(name):
+        yield Finding("secret-in-env", where, f"the value of {name} stands in the manifest: use secretKeyRef")
+    if _DEVELOPMENT.search(name) and str(value).lower() in ("development", "dev", "debug"):
+        yield Finding("development", where, f"{name} is {value}: the development mode of a program")
+
+
+def _containers(spec: Any) -> list[Any]:
+    return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
