@@ -63,8 +63,8 @@ def describe_job():
         "container": "worker-image",
         "command": "/bin/echo",
         "params": [{"name": "word", "destination": "positional"}],
-        "soft_time_limit": 60,
-        "time_limit": 400,
+        "soft_time_limit": 600,
+        "time_limit": 1000,
         "required-queues": [QUEUE],
     }
     put("containers", "worker-image", {"version": "v1"})
