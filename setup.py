@@ -38,7 +38,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["sdsk8s", "sdsk8s.*", "legacy_shim", "legacy_shim.*"]),
-    package_data={"sdsk8s.lab": ["tools/*", "files/*", "files/**/*"], "legacy_shim.fab": ["*.yaml"]},
+    package_data={
+        "sdsk8s.lab": ["tools/*", "files/*", "files/**/*"],
+        "legacy_shim": ["*.yaml"],
+        "legacy_shim.fab": ["*.yaml"],
+    },
     cmdclass={"build_py": BuildWithData},
     # Each range is the one that the tests ran with; why each is here: docs/architecture.md.
     install_requires=[
@@ -65,6 +69,7 @@ setup(
             "ruff>=0.8,<1",
             "mypy>=1.13,<3",
             "import-linter>=2.1,<3",
+            "jsonschema>=4.20,<5",
             "types-PyYAML",
             "types-docker",
             "requests>=2.32,<3",

@@ -44,6 +44,8 @@ HOOKS: dict[str, Hook] = {
     "stop": Hook("operations:stop", plans=True, json=True),
     "reset": Hook("operations:reset", plans=True, json=True),
     "fab": Hook("fab.command:fab"),
+    "completion": Hook("operations:completion", reads=True),
+    "help": Hook("helptext:show", reads=True, json=True),
     "status": Hook("operations:status", reads=True, json=True),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from legacy_shim.reader import top
@@ -14,7 +15,7 @@ EXIT_CODES = (0, 1, 2)
 def run(argv: list[str] | None = None) -> int:
     """Parse and do; returns the exit code."""
     words = sys.argv[1:] if argv is None else argv
-    if all(w.startswith("-") for w in words):
+    if all(w.startswith("-") for w in words) and "_SDS_COMPLETE" not in os.environ:
         return _without_verb(words)
     from legacy_shim.tree import root
     from sdsk8s.cli.main import guarded

@@ -31,3 +31,12 @@ def _operate(verb: str, component: str, options: Options, **kw: bool) -> int:
     from sdsk8s.cli.operate import operate
 
     return operate(verb, component, options, flag="-f", legacy=True, **kw)
+
+
+def completion(options: Options, *, shell: str) -> int:
+    import click
+
+    from sdsk8s.cli.completion import script
+
+    click.echo(script("sds", shell))
+    return 0

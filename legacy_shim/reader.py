@@ -21,14 +21,14 @@ class Reader(argparse.ArgumentParser):
         return [hit for hit in found if hit[0] not in self.added]
 
 
-class Rest(argparse.ArgumentParser):
+class Rest:
     """Stands for a sub-verb: takes every word that follows it, to be read by the sub-verb's own Reader."""
 
-    def __init__(self, **kw: Any) -> None:
-        super().__init__(add_help=False, **kw)
+    def __init__(self, **_: Any) -> None:
+        """argparse makes one for each sub-verb; a whole parser would cost a fifth of a millisecond each."""
 
-    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        return argparse.Namespace(rest=list(args or ())), []
+    def parse_known_args(self, args: Sequence[str], namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
+        return argparse.Namespace(rest=list(args)), []
 
 
 def top(verbs: Iterable[tuple[str, str]], description: str) -> Reader:
@@ -41,6 +41,6 @@ def top(verbs: Iterable[tuple[str, str]], description: str) -> Reader:
 
 def add_verbs(parser: Reader, verbs: Iterable[tuple[str, str]], *, required: bool) -> None:
     """Sub-verbs with their one-line helps."""
-    action = parser.add_subparsers(dest="verb", required=required, parser_class=Rest)
+    action: Any = parser.add_subparsers(dest="verb", required=required, parser_class=Rest)
     for name, text in verbs:
         action.add_parser(name, help=text)

@@ -288,6 +288,14 @@ def _fab(name: str) -> Verb:
     )
 
 
+def _help(name: str) -> Verb:
+    return _leaf(name, click.Argument(["words"], nargs=-1))
+
+
+def _completion(name: str) -> Verb:
+    return _leaf(name, argument("shell", ["bash", "zsh", "fish"]))
+
+
 _BUILDERS: dict[str, Callable[[str], click.Command]] = {
     "configure": _configure,
     "update": _update,
@@ -306,4 +314,6 @@ _BUILDERS: dict[str, Callable[[str], click.Command]] = {
     "job": _job,
     "orch": _orch,
     "fab": _fab,
+    "help": _help,
+    "completion": _completion,
 }

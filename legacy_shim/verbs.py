@@ -22,4 +22,6 @@ VERBS: dict[str, str] = {
     "job": "jobs",
     "orch": "components as containers",
     "fab": "tasks of the site's own Fabric file, on pods and machines",
+    "help": "what a verb meant, what it does now, and the kubectl commands for it",
+    "completion": "completion script for a shell",
 }

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("sdsk8s.cli.doctor:doctor", "Check cluster, registry and permissions; each fault with its cure."),
     "runs": ("sdsk8s.cli.runs:runs", "List and show past runs."),
     "lock": ("sdsk8s.cli.runs:lock", "Show or release the site's lock."),
+    "completion": ("sdsk8s.cli.completion:completion", "Completion script for bash, zsh or fish."),
     "lab": ("sdsk8s.cli.lab:lab", "A real Kubernetes on this machine."),
 }
 

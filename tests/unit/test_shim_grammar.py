@@ -1,93 +1,191 @@
-"""The legacy grammar against data: tests/cases/grammar.yaml. What follows a parsed line is recorded, not done."""
+"""The legacy grammar against data: tests/cases/grammar*.yaml. What follows a parsed line is recorded, not done."""
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
+import legacy_shim.tree
 import sdsk8s.cli.operate
-import sdsk8s.cli.status
+from legacy_shim.hooks import HOOKS, INSTEAD, Hook
 from legacy_shim.main import run
-from sdsk8s.cli.options import Options
+from legacy_shim.tree import root
+from legacy_shim.verbs import VERBS
+from sdsk8s.cli.options import TWINS, Options, from_environment
 from sdsk8s.errors import Interrupted, PartialError, RefusedError
+from sdsk8s.planner.steps import Group, Plan, Scale
 
-CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent.parent / "cases" / "grammar.yaml").read_text())
+FOLDER = Path(__file__).parent.parent / "cases"
+CASES: list[dict[str, Any]] = [
+    case
+    for name in ("grammar.yaml", "grammar_generated.yaml")
+    for case in yaml.load((FOLDER / name).read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+]
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
-    """One line per call that the parsed command line leads to."""
+    """One line per verb that a command line leads to; no verb does anything."""
+    monkeypatch.setenv("SDS_HOME", str(tmp_path))
+    return record(monkeypatch)
+
+
+def record(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
 
-    def words(verb: str, target: str, options: Options, more: dict[str, bool]) -> str:
-        flags = {"yes": options.yes, **more, "debug": options.debug, "dry-run": options.dry_run}
-        return " ".join([verb, target, *(name for name, on in flags.items() if on)])
+    def load(hook: Hook) -> Callable[..., int]:
+        def call(options: Options, **values: Any) -> int:
+            seen.append(effect(hook.where, options, values))
+            return 0
 
-    def operate(
-        verb: str,
-        target: str,
-        options: Options,
-        *,
-        flag: str,
-        legacy: bool,
-        config_only: bool = False,
-        keep_dependencies: bool = False,
-    ) -> int:
-        assert (flag, legacy) == ("-f", True)
-        seen.append(words(verb, target, options, {"config-only": config_only, "keep-dependencies": keep_dependencies}))
-        return 0
+        return call
 
-    def show(target: str, options: Options, *, legacy: bool) -> int:
-        assert legacy
-        seen.append(words("status", target, options, {}))
-        return 0
-
-    monkeypatch.setattr(sdsk8s.cli.operate, "operate", operate)
-    monkeypatch.setattr(sdsk8s.cli.status, "show", show)
-    monkeypatch.setenv("SDS_HOME", str(tmp_path))
+    every = {path: Hook(path, plans=path.split()[0] in PLANNED, reads=path == "status") for path in PATHS}
+    monkeypatch.setattr(legacy_shim.tree, "HOOKS", every)
+    monkeypatch.setattr(Hook, "load", load)
     return seen
 
 
+PLANNED = ("start", "stop", "reset", "update")
+
+
+def leaves(command: click.Command, path: str = "") -> list[str]:
+    """The whole words of every verb that does something."""
+    if not isinstance(command, click.Group):
+        return [path]
+    ctx = click.Context(command)
+    return [p for n in command.list_commands(ctx) for p in leaves(command.get_command(ctx, n), f"{path} {n}".strip())]
+
+
+PATHS = leaves(root())
+
+
+def effect(path: str, options: Options, values: dict[str, Any]) -> str:
+    """Verb, name=value in alphabetical order, names of the flags that are on."""
+    shown = {k: f"[{'|'.join(v)}]" if isinstance(v, (list, tuple)) else v for k, v in values.items()}
+    on = {"yes": options.yes, "debug": options.debug, "dry_run": options.dry_run, **shown}
+    texts = [f"{k}={v}" for k, v in sorted(shown.items()) if isinstance(v, str)]
+    return " ".join([path, *texts, *sorted(k for k, v in on.items() if v is True)])
+
+
 def test_there_are_enough_cases() -> None:
-    assert len(CASES) >= 120
-    assert len({c["line"] for c in CASES}) == len(CASES)
+    assert len(CASES) >= 400
+    lines = [c["line"] for c in CASES]
+    assert not {c["line"] for c in CASES[:10]} - set(lines)
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"sds {c['line']}" for c in CASES])
-def test_line(case: dict[str, Any], calls: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    code = run(shlex.split(case["line"]))
-    out, err = capsys.readouterr()
-    assert (code, calls) == (case["exit"], [case["does"]] if "does" in case else []), err
-    if "out" in case:
-        assert case["out"] in out and not err
-    if "err" in case:
-        assert case["err"] in err and not out
-    if case["exit"] == 2:
-        assert err.startswith("usage: sds") and ": error: " in err
+def test_the_generated_cases_are_those_of_the_facts() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import generate; print(generate.text(), end='')"],
+        cwd=FOLDER.parent / "legacy", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (FOLDER / "grammar_generated.yaml").read_text() == done.stdout, "run tests/legacy/generate.py"
+
+
+def test_every_verb_of_the_tree_has_cases() -> None:
+    for path in PATHS:
+        assert any(c["line"].startswith(path) or c.get("does", "").startswith(path) for c in CASES), path
+
+
+def first_word(case: dict[str, Any]) -> str:
+    words = [w for w in shlex.split(case["line"]) if not w.startswith("-")]
+    return words[0] if words and words[0] in VERBS else "(none)"
+
+
+@pytest.mark.parametrize("verb", ["(none)", *VERBS])
+def test_lines(verb: str, calls: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Every line of the table that begins with the verb: exit code, what is called, and which stream speaks."""
+    wrong = []
+    for case in (c for c in CASES if first_word(c) == verb):
+        calls.clear()
+        code = run(shlex.split(case["line"]))
+        out, err = capsys.readouterr()
+        stream = case.get("stream") or ("out" if "out" in case else "err" if "err" in case else "none")
+        if (code, calls) != (case["exit"], [case["does"]] if "does" in case else []):
+            wrong.append(f"sds {case['line']}: exit {code}, {calls}: {err}")
+        elif (bool(out), bool(err)) != (stream == "out", stream == "err"):
+            wrong.append(f"sds {case['line']}: speaks on the wrong stream: {out}{err}")
+        elif case.get("out", "") not in out or case.get("err", "") not in err:
+            wrong.append(f"sds {case['line']}: says {out}{err}")
+        elif code == 2 and not (err.startswith("usage: sds") and ": error: " in err):
+            wrong.append(f"sds {case['line']}: no usage line: {err}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_verb_without_a_hook_refuses_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SDS_HOME", str(tmp_path))
+    monkeypatch.setattr(legacy_shim.tree, "HOOKS", {})
+    monkeypatch.setattr(legacy_shim.tree, "INSTEAD", {"start": "something else"})
+    assert run(["start", "mozart", "-f"]) == 1
+    err = capsys.readouterr().err
+    assert "sds start is not available" in err and "something else" in err
+
+
+def test_every_verb_has_a_hook_or_words_what_to_do_instead() -> None:
+    for path in PATHS:
+        assert path in HOOKS or path in INSTEAD or path.split()[0] in INSTEAD, path
+
+
+def test_every_hook_exists() -> None:
+    for path, hook in HOOKS.items():
+        assert path in PATHS and callable(hook.load())
+
+
+@pytest.mark.parametrize(("name", "message"), [("SDS_DRY_RUN", "cannot show its plan"), ("SDS_TIMEOUT", "SDS_TIMEOUT")])
+def test_a_variable_that_cannot_be_honoured_is_refused(
+    name: str, message: str, calls: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, "true")
+    assert run(["pkg", "rm", "ID"]) != 0 and not calls
+    assert message in capsys.readouterr().err
+
+
+def test_variables_are_twins_of_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = {"SDS_NAMESPACE": "two", "SDS_YES": "1", "SDS_TIMEOUT": "12.5", "SDS_OUTPUT": "json", "SDS_DEBUG": "false"}
+    assert from_environment(env, output="text") == Options(namespace="two", yes=True, timeout=12.5, output="text")
+    assert {f.name for f in dataclasses.fields(Options)} == set(TWINS)
 
 
 @pytest.mark.parametrize(
     ("result", "code"),
     [(0, 0), (1, 1), (2, 2), (3, 1), (4, 1), (130, 1)],
 )
-def test_exit_codes_are_those_of_the_legacy_tool(
-    result: int, code: int, calls: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_exit_codes_are_those_of_the_legacy_tool(result: int, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sdsk8s.cli.operate, "operate", lambda *a, **kw: result)
     assert run(["start", "all", "-f"]) == code
 
 
 @pytest.mark.parametrize("error", [RefusedError("no"), PartialError("some"), Interrupted("you"), KeyboardInterrupt()])
-def test_errors_end_with_1(error: BaseException, calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_end_with_1(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def operate(*a: Any, **kw: Any) -> int:
         raise error
 
     monkeypatch.setattr(sdsk8s.cli.operate, "operate", operate)
     assert run(["start", "all", "-f"]) == 1
+
+
+def test_a_declined_prompt_ends_with_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = Plan("stop", "mozart", "sds", Group("", (Scale("asked", "Deployment", "web", 1, 0, record=1),)), ())
+    (tmp_path / "config").write_text("MOZART_PVT_IP: 127.0.0.1\n")
+    monkeypatch.setenv("SDS_HOME", str(tmp_path))
+    monkeypatch.setattr(sdsk8s.cli.operate, "need_terminal", lambda *a: None)
+    monkeypatch.setattr(sdsk8s.cli.operate, "make_plan", lambda *a, **kw: (plan, {}))
+    monkeypatch.setattr(sdsk8s.cli.operate, "confirm", lambda *a: False)
+    assert run(["stop", "mozart"]) == 0
+    assert "nothing was changed" in capsys.readouterr().err
 
 
 def test_a_site_may_bring_components_of_its_own(
@@ -97,7 +195,7 @@ def test_a_site_may_bring_components_of_its_own(
     own.mkdir(parents=True)
     (own / "component.yaml").write_text("name: pele\norder: 35\nverbs: [start]\n")
     (tmp_path / "site.yaml").write_text(f"manifests: [{tmp_path}/catalogue]\n")
-    assert run(["start", "pele"]) == 0 and calls == ["start pele"]
+    assert run(["start", "pele"]) == 0 and calls == ["start component=pele"]
     assert run(["start", "-h"]) == 0
     assert "{grq,mozart,metrics,pele,factotum,all}" in capsys.readouterr().out
     assert run(["stop", "pele"]) == 2

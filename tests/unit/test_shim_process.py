@@ -35,6 +35,11 @@ def test_missing_configuration_fails_first(tmp_path: Path, verb: str) -> None:
     assert "y/n" not in done.stderr and not done.stdout
 
 
+def test_update_ci_is_refused_aloud(home: Path) -> None:
+    done = sds(home, "update", "ci", "-f")
+    assert done.returncode == 1 and "update ci" in done.stderr and not done.stdout
+
+
 @pytest.mark.parametrize("verb", ["start", "stop", "reset", "update"])
 def test_without_a_terminal_the_flag_is_named(home: Path, verb: str) -> None:
     done = sds(home, verb, "mozart")

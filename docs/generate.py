@@ -1,0 +1,109 @@
+"""Writes the pages that are made of data: `python docs/generate.py`. A test holds the checked-in pages to it.
+
+From legacy_shim/help.yaml: operators-guide.md and sds.1. From tests/cases/contract.yaml: reference/contract.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from legacy_shim.helptext import Entry, entries
+from sdsk8s.cli.options import TWINS
+
+DOCS = Path(__file__).parent
+CASES = DOCS.parent / "tests" / "cases"
+VARIABLES = ", ".join(TWINS.values())
+CODES = {"0": "done, or the question was answered with no", "1": "failed", "2": "bad command line"}
+
+
+def guide(verbs: list[Entry]) -> str:
+    out = [
+        "# Operator's guide: the old verbs and what happens now",
+        "",
+        "Made by `docs/generate.py`; `sds help VERB` prints the same. NS is the site's namespace, C a component, W",
+        "one of its workloads. `sds VERB ... --print-kubectl` prints the exact commands of a plan, ready to run.",
+        "",
+        f"Exit codes: {'; '.join(f'{k} {v}' for k, v in CODES.items())}. Results are on stdout, progress and errors on",
+        "stderr. Options that `sds` has no letter for come from variables: " + VARIABLES + ".",
+        "",
+        "Completion: put one of these into the shell's start file.",
+        "",
+        "    source <(sds completion bash)          # bash 4.4 or later; zsh: sds completion zsh",
+        "    sds completion fish | source           # fish; `sdsk8s completion SHELL` is the same for sdsk8s",
+        "",
+    ]
+    for e in verbs:
+        out += [f"## {e.verb}", "", f"    {e.usage}", "", f"Before: {e.old}", "", f"Now: {e.new}", ""]
+        if e.kubectl:
+            out += ["kubectl:", "", *(f"    {c}" for c in e.kubectl), ""]
+    return "\n".join(out).rstrip() + "\n"
+
+
+def man(verbs: list[Entry]) -> str:
+    out = [
+        '.TH SDS 1 "" "sdsk8s" "User Commands"',
+        ".SH NAME",
+        r"sds \- operate a science data system on Kubernetes with the legacy verbs",
+        ".SH SYNOPSIS",
+        r".B sds",
+        r"[\-d] VERB [WORDS]",
+        ".SH VERBS",
+    ]
+    for e in verbs:
+        out += [
+            ".SS " + roff(e.verb),
+            ".B " + roff(e.usage),
+            ".PP",
+            "Before: " + roff(e.old),
+            ".PP",
+            "Now: " + roff(e.new),
+        ]
+        if e.kubectl:
+            out += [".PP", ".nf", *(roff(c) for c in e.kubectl), ".fi"]
+    out += [".SH EXIT STATUS", *(line for k, v in CODES.items() for line in (".TP", k, v))]
+    out += [".SH ENVIRONMENT", VARIABLES + ": as the options of sdsk8s with these names."]
+    return "\n".join(out) + "\n"
+
+
+def roff(text: str) -> str:
+    return re.sub(r"^([.'])", r"\\&\1", text.replace("\\", r"\e").replace("-", r"\-").replace("`", r"\(ga"))
+
+
+def contract(rows: list[dict[str, Any]]) -> str:
+    out = [
+        "# The legacy contract, row by row",
+        "",
+        "Made by `docs/generate.py` from `tests/cases/contract.yaml`. Rows of the checklist (6.3) are what must",
+        "be kept, rows of defects (6.1) what must not be repeated. A row without a test says why.",
+        "",
+        "| row | what | held by |",
+        "|---|---|---|",
+    ]
+    for row in rows:
+        held = "<br>".join(f"`{t}`" for t in row.get("tests", ())) or f"not yet: {row['not_yet']}"
+        if row.get("tests") and row.get("not_yet"):
+            held += f"<br>not yet: {row['not_yet']}"
+        out.append(f"| {row['row']} | {row['what']} | {held} |")
+    return "\n".join(out) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """{path below docs/: text}"""
+    site = os.environ.pop("SDS_HOME", None)
+    os.environ["SDS_HOME"] = os.devnull  # the components of no site, only the shipped ones
+    verbs = entries()
+    os.environ.pop("SDS_HOME")
+    os.environ |= {"SDS_HOME": site} if site else {}
+    rows = yaml.safe_load((CASES / "contract.yaml").read_text())
+    return {"operators-guide.md": guide(verbs), "sds.1": man(verbs), "reference/contract.md": contract(rows)}
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (DOCS / name).write_text(text)
+        print(f"docs/{name}")
