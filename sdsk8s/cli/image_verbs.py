@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sdsk8s.cli.image_audit import audit
 from sdsk8s.cli.options import Options, site_options
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 @click.group()
 def images() -> None:
     """Images of the site."""
+
+
+images.add_command(audit)
 
 
 @images.command("ls")

@@ -176,6 +176,7 @@ def test_a_build_argument_of_the_site_is_part_of_the_tag(tiny: System) -> None:
 
 
 def test_a_reference_to_nothing_is_named_in_the_plan_and_nothing_is_applied(tiny: System) -> None:
+    tiny.sdsk8s("start", "tiny", "--yes")
     manifest = tiny.home.parent / "manifests/tiny/tiny.yaml"
     text = manifest.read_text()
     obj = yaml.safe_load(text)
