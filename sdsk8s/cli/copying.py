@@ -72,13 +72,14 @@ def copy(request: Request, options: Options) -> int:
     endpoint = open_endpoint(options.context or site.context, options.kubeconfig, options.namespace or site.namespace)
     settings = Settings(
         request.delete, request.dry_run, request.skip_links,
-        MAX_BYTES if request.max_bytes is None else request.max_bytes, protocols=_protocols(),
+        MAX_BYTES if request.max_bytes is None else request.max_bytes, protocols=protocols(),
     )  # fmt: skip
     remote = src or dst
     assert remote is not None
     if dst is not None:
         local = Path(request.src).expanduser()
         source = Source.of(local, settings)
+        threading.Thread(target=source.read_ahead, daemon=True).start()
         path = dst.put(local.resolve().name)
         pods = find_pods(endpoint, site, dst, request.pod)
         job = Upload(source, path, tuple(pods), settings, request.container, request.ephemeral, request.restart)
@@ -126,7 +127,7 @@ def upload_all(endpoint: Endpoint, job: Upload, options: Options) -> dict[str, O
 
 
 def _upload_one(endpoint: Endpoint, job: Upload, options: Options, pod: Object, at: Place, meter: Meter) -> Outcome:
-    to = _target(pod, job.container)
+    to = target_of(pod, job.container)
 
     def allowed(real: str) -> None:
         if real != job.path:  # a link on the way may lead from a volume into the image
@@ -181,7 +182,7 @@ def _download_all(
         for pod in pods:
             place_ = to if len(pods) == 1 else to / _name(pod)
             jobs[_name(pod)] = partial(
-                download, endpoint, _target(pod, request.container), remote.path, place_, settings, meter
+                download, endpoint, target_of(pod, request.container), remote.path, place_, settings, meter
             )
         return side_by_side(jobs)
 
@@ -288,7 +289,7 @@ def size_text(size: float) -> str:
     raise AssertionError
 
 
-def _target(pod: Object, container: str) -> Target:
+def target_of(pod: Object, container: str) -> Target:
     return Target(_name(pod), container_of(pod, container), str(pod["metadata"].get("uid", "")))
 
 
@@ -296,7 +297,7 @@ def _name(pod: Object) -> str:
     return str(pod["metadata"]["name"])
 
 
-def _protocols() -> tuple[str, ...]:
+def protocols() -> tuple[str, ...]:
     from sdsk8s.backends.copy.stream import V4, V5
 
     return (V4,) if os.environ.get("SDS_EXEC_PROTOCOL") == "v4" else (V5, V4)

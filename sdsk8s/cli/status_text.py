@@ -79,6 +79,8 @@ def _workload(w: Workload, width: int, colour: bool) -> Iterator[str]:
     if w.trouble:
         yield "    " + paint(w.trouble, "red", colour)
     for pod in w.pods:
+        if pod.drift:
+            yield "    " + paint(f"[{pod.name}] drifted: {pod.drift}", "yellow", colour)
         if not pod.ready and not (pod.reason == "ending" and not w.desired):
             node = f" on {pod.node}" if pod.node else ""
             yield "    " + paint(f"[{pod.name}] {pod.reason}", "red", colour) + node + _words(pod.words)

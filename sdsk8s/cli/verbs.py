@@ -69,9 +69,18 @@ def reset(component: tuple[str, ...], **kw: Any) -> None:
 @_component
 @_stores
 @click.option("-c", "--config-only", is_flag=True, help="Configuration only: no image is built or changed.")
+@click.option("--copy", "copy_code", is_flag=True, help="Copy code into running pods instead (development).")
 @click.option("--ndeps", is_flag=True, help="Keep the dependencies that run, whatever the trees require by now.")
 @site_options
 @run_options
-def update(component: tuple[str, ...], config_only: bool, ndeps: bool, stores: bool, **kw: Any) -> None:
+def update(
+    component: tuple[str, ...], config_only: bool, copy_code: bool, ndeps: bool, stores: bool, **kw: Any
+) -> None:
     """Update COMPONENT... or all from the site's tree and configuration. Stopped stays stopped."""
+    if copy_code:
+        from sdsk8s.cli.update_copy import update_copy
+
+        if config_only or ndeps or stores:
+            raise click.UsageError("--copy brings code and nothing else: it goes with none of -c, --ndeps, --stores")
+        raise click.exceptions.Exit(update_copy(component, Options(**kw)))
     _run("update", component, config_only=config_only, keep_dependencies=ndeps, stores=stores, **kw)

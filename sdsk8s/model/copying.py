@@ -184,11 +184,12 @@ def candidates(source: Listing, target: Listing) -> list[str]:
 
 def copy_plan(
     source: Listing, target: Listing, equal: set[str], where: str, *, delete: bool, within: Iterable[str] = (),
-    bytecode: bool = False,
+    bytecode: bool = False, keep: Iterable[str] = (),
 ) -> CopyPlan:  # fmt: skip
     """equal: paths with the same sha256 on both sides. within: top folders that `delete` is limited to (all if none).
 
-    bytecode: compiled forms of replaced Python sources go too; our images' are never compared with their source.
+    keep: paths that stay whatever the source has. bytecode: compiled forms of replaced Python sources go too, since
+    those of our images are never compared with their source.
     """
     if target.kind and source.kind != target.kind:
         words = {"f": "a file", "d": "a folder", "o": "a device"}
@@ -210,17 +211,18 @@ def copy_plan(
             links.append(e)
         elif e.kind == "f" and path not in equal:
             files.append(e)
-        elif e.kind != "l" and old is not None and old.mode != e.mode:
+        elif old is not None and _other_mode(e, old):
             modes.append(e)
         else:
             same += e.kind == "f"
     if delete:
-        tops = set(within)
-        gone += [
-            p
-            for p in target.entries
-            if p not in source.entries and (not tops or (p.split("/")[0] in tops and "/" in p))
-        ]
+        tops, kept = set(within), set(keep)
+
+        def ours(path: str) -> bool:
+            compiled = bytecode and "__pycache__" in path.split("/")
+            return path not in kept and not compiled and (not tops or (path.split("/")[0] in tops and "/" in path))
+
+        gone += [p for p in target.entries if p not in source.entries and ours(p)]
     else:
         clash = {p for p in gone if target.entries[p].kind == "d"}
         if clash:
@@ -235,6 +237,12 @@ def copy_plan(
         tuple(files), tuple(links), tuple(dirs), tuple(modes), tuple(sorted({*gone, *below})), same,
         sum(e.kind == "f" for e in source.entries.values()),
     )  # fmt: skip
+
+
+def _other_mode(e: Entry, old: Entry) -> bool:
+    """A folder's set-gid bit comes from the folder above it (a volume with fsGroup) and does not count."""
+    counts = {"d": 0o1777, "f": 0o7777}.get(e.kind, 0)
+    return bool((e.mode ^ old.mode) & counts)
 
 
 def _stale(files: Iterable[Entry], target: Listing) -> list[str]:

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sdsk8s.model.drift import drifted
 from sdsk8s.model.live import Object
 from sdsk8s.model.names import SUPERVISED
 
 
 @dataclass(frozen=True)
 class PodFacts:
-    """reason: empty when ready, else a word such as CrashLoopBackOff; words: the server's own. age in seconds."""
+    """reason: empty when ready, else a word such as CrashLoopBackOff; words: the server's own. age in seconds.
+
+    drift: what was copied over the image, empty when nothing was.
+    """
 
     name: str
     node: str
@@ -21,6 +25,7 @@ class PodFacts:
     age: int | None
     reason: str = ""
     words: str = ""
+    drift: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ def pod_facts(pod: Object, now: datetime) -> PodFacts:
         age=_age(status.get("startTime") or pod["metadata"].get("creationTimestamp"), now),
         reason=reason,
         words=words,
+        drift=drifted(pod),
     )
 
 

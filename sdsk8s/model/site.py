@@ -13,6 +13,7 @@
                  built from. A tag that moves (`latest`) is refused
     build_args   {image, `base` or `all`: {ARGUMENT: value}}: build arguments that the Dockerfile declares
     components   {name: {where: kubernetes | ssh | external}}             (default: kubernetes)
+                 {name: {develop: true}}: its code lies on a writable volume, for `update --copy`
 """
 
 from __future__ import annotations
@@ -59,6 +60,10 @@ class Site:
     def where(self, component: str) -> str:
         """`kubernetes`, `ssh` or `external`."""
         return str(self.components.get(component, {}).get("where", "kubernetes"))
+
+    def develop(self, component: str) -> bool:
+        """Its pods get their code on a writable volume."""
+        return bool(self.components.get(component, {}).get("develop", False))
 
     def queues(self) -> list[str]:
         """Queue names in the order of the legacy key QUEUES."""

@@ -15,6 +15,7 @@ from sdsk8s.model.component import Component
 from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH, MANAGED_BY, PART_OF, REPLICAS, WORKLOADS
 from sdsk8s.model.site import Site
 from sdsk8s.render.config import Texts, config_objects
+from sdsk8s.render.develop import writable_code
 from sdsk8s.render.images import pin
 
 KIND_ORDER = (
@@ -33,6 +34,8 @@ def render(
     """
     config = config_objects(site, catalogue, component, texts)
     objects = [copy.deepcopy(dict(m)) for m in component.manifests]
+    if site.develop(component.name):
+        objects = [writable_code(obj, component) for obj in objects]
     objects = pin(_per_queue(objects, component, site), images)
     for obj in [*config, *objects]:
         _stamp(obj, component, site)

@@ -22,7 +22,9 @@ from typing import Any, BinaryIO
 BLOCK = 1 << 17
 SMALL = 1 << 20
 STAGE = ".sds-cp-"
+IDLE = 300
 _BEAT = 1 << 28
+_in_pod = False
 
 Entry = Any  # a list: [path, kind (f d l o), mode, size, mtime in ns, target of a link, writable]
 
@@ -216,7 +218,7 @@ def lock(stage: str, token: str, patience: float = 8.0) -> Any:
                     os.kill(int(words[1]), signal.SIGKILL)
             if time.monotonic() > end:
                 file.close()
-                raise CopyFault("another copy to the same place is running") from None
+                raise CopyFault("another copy to the same place is running (a lost one ends in 5 minutes)") from None
             time.sleep(0.2)
     file.truncate(0)
     file.write(token + " " + str(os.getpid()))
@@ -228,6 +230,7 @@ def receive(
     stage: str, key: str, size: int, offset: int, mode: int, mtime: int, read: Callable[[int], Any], name: str
 ) -> bytes:
     """Stage one file from the stream: its bytes from offset on, then its sha256. CopyFault when they do not fit."""
+    _patience(IDLE)
     path = os.path.join(stage, key)
     sha = hashlib.sha256()
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -260,6 +263,7 @@ def receive(
         os.lseek(fd, offset, os.SEEK_SET)
         left = size - offset
         while left:
+            _patience(IDLE)
             data = read(min(left, BLOCK))
             if not data:
                 raise EOFError
@@ -502,6 +506,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     for command in _commands(source):
         do = command["do"]
         try:
+            _patience(0)
             if do == "list":
                 found = listing(command["path"])
                 real, entries = found["real"], found["entries"]
@@ -534,8 +539,15 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     del held
 
 
+def _patience(seconds: int) -> None:
+    """In the pod: end this process when the other side has gone without a word, which would hold the lock for ever."""
+    if _in_pod:
+        signal.alarm(seconds)
+
+
 def _commands(source: BinaryIO) -> Iterator[dict[str, Any]]:
     while True:
+        _patience(IDLE)
         head = source.read(4)
         if len(head) < 4:
             return
@@ -544,6 +556,8 @@ def _commands(source: BinaryIO) -> Iterator[dict[str, Any]]:
 
 def main() -> None:
     """Entry in the pod: standard input and output are the connection."""
+    global _in_pod
+    _in_pod = True
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
         import fcntl

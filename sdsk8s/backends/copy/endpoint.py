@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import ssl
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -41,39 +40,58 @@ class Endpoint:
         parts = [f"{prefix}/api/v1/namespaces/{self.namespace}/pods", quote(name, safe=""), sub]
         return "/".join(p for p in parts if p)
 
-    def connection(self) -> HTTPConnection:
-        """A connected connection; OSError when there is none to be had."""
+    def connect(self) -> socket.socket:
+        """A socket to the server, through the proxy if there is one; OSError when there is none to be had."""
         to = urlsplit(self.host)
         first = urlsplit(self.proxy) if self.proxy else to
-        host, port = first.hostname or "", first.port or (443 if first.scheme == "https" else 80)
-        made: HTTPConnection
-        if self.tls:
-            made = HTTPSConnection(host, port, timeout=_SECONDS, context=self.tls)
-        else:
-            made = HTTPConnection(host, port, timeout=_SECONDS)
+        name, port = to.hostname or "", to.port or (443 if self.tls else 80)
+        raw = socket.create_connection((first.hostname or "", first.port or port), timeout=_SECONDS)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.proxy:
-            made.set_tunnel(to.hostname or "", to.port or 443)
-        made.connect()
-        return made
+            raw.sendall(f"CONNECT {name}:{port} HTTP/1.1\r\nHost: {name}:{port}\r\n\r\n".encode())
+            status, _ = read_head(raw)
+            if status != 200:
+                raise OSError(f"the proxy {self.proxy} answered {status}")
+        return self.tls.wrap_socket(raw, server_hostname=name) if self.tls else raw
+
+    def request(self, raw: socket.socket, url: str, version: str, headers: Mapping[str, str]) -> None:
+        """Send the head of a GET."""
+        every = {"Host": urlsplit(self.host).netloc, "User-Agent": "sdsk8s", **self.headers, **headers}
+        lines = [f"GET {url} HTTP/{version}", *(f"{k}: {v}" for k, v in every.items()), "", ""]
+        raw.sendall("\r\n".join(lines).encode("latin-1"))
 
     def get(self, url: str) -> tuple[int, dict[str, Any]]:
         """(status, JSON body) of one GET, tried twice. ClusterError when the server cannot be reached."""
         for last in (False, True):
             try:
-                connection = self.connection()
-                try:
-                    connection.request("GET", url, headers={"Accept": "application/json", **self.headers})
-                    response = connection.getresponse()
-                    body = json.loads(response.read() or b"{}")
-                finally:
-                    connection.close()
-                return response.status, body if isinstance(body, dict) else {}
-            except (OSError, HTTPException, ValueError) as err:
+                with self.connect() as raw:
+                    # 1.0: the body comes in one piece and ends with the connection.
+                    self.request(raw, url, "1.0", {"Accept": "application/json"})
+                    status, _ = read_head(raw)
+                    parts = []
+                    while part := raw.recv(1 << 16):
+                        parts.append(part)
+                body = json.loads(b"".join(parts) or b"{}")
+                return status, body if isinstance(body, dict) else {}
+            except (OSError, ValueError) as err:
                 if last or isinstance(err, ssl.SSLError):
                     raise ClusterError(
                         "the API server cannot be reached", target=self.host, words=str(err), next="sdsk8s doctor"
                     ) from None
         raise AssertionError
+
+
+def read_head(raw: socket.socket) -> tuple[int, dict[str, str]]:
+    """(status, headers) of an answer, up to the blank line and no byte further: frames may follow at once."""
+    data = bytearray()
+    while not data.endswith(b"\r\n\r\n"):
+        byte = raw.recv(1)
+        if not byte or len(data) > 65536:
+            raise ValueError("the answer is no HTTP")
+        data += byte
+    first, *lines = data.decode("latin-1").split("\r\n")
+    headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines if line)}
+    return int(first.split(" ")[1]), headers
 
 
 def open_endpoint(context: str | None, kubeconfig: str | None, namespace: str) -> Endpoint:
@@ -84,7 +102,8 @@ def open_endpoint(context: str | None, kubeconfig: str | None, namespace: str) -
 def _plain(context: str | None, kubeconfig: str | None, namespace: str) -> Endpoint | None:
     name = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
     path = Path(name).expanduser()
-    if os.pathsep in name or not path.is_file() or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+    proxied = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+    if proxied or os.pathsep in name or not path.is_file() or not hasattr(os, "memfd_create"):
         return None
     import yaml
 
@@ -148,17 +167,16 @@ class _Named(ssl.SSLContext):
 
 @contextmanager
 def _file(entry: Mapping[str, Any], key: str, folder: Path) -> Iterator[str | None]:
-    """A file of the kubeconfig's entry; what stands in it as data is a private file until it has been read."""
+    """A file of the kubeconfig's entry; what stands in it as data becomes a file in memory that only we can open."""
     if f"{key}-data" not in entry:
         yield str(folder / str(entry[key])) if key in entry else None
         return
-    handle, path = tempfile.mkstemp(prefix="sdsk8s-")
+    handle = os.memfd_create(key)
     try:
         os.write(handle, base64.b64decode(entry[f"{key}-data"]))
-        os.close(handle)
-        yield path
+        yield f"/proc/self/fd/{handle}"
     finally:
-        os.unlink(path)
+        os.close(handle)
 
 
 def _library(context: str | None, kubeconfig: str | None, namespace: str) -> Endpoint:

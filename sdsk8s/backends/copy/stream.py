@@ -12,13 +12,12 @@ import os
 import select
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlencode
 
-from sdsk8s.backends.copy.endpoint import Endpoint
+from sdsk8s.backends.copy.endpoint import Endpoint, read_head
 from sdsk8s.errors import ClusterError
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
@@ -30,7 +29,9 @@ _WORDS = 64 * 1024
 
 
 class Cut(ClusterError):
-    """The connection ended before the command did: worth another try."""
+    """The connection ended before the command did: worth another try. silent: it was there, but nothing came."""
+
+    silent = False
 
 
 class NotStarted(ClusterError):
@@ -245,14 +246,16 @@ class Stream:
 
     def _cut(self, err: OSError) -> Cut:
         words = f"nothing moved for {IDLE_SECONDS:.0f} s" if isinstance(err, TimeoutError) else str(err)
-        return Cut("the connection was cut", target=self.where, words=words)
+        cut = Cut("the connection was cut", target=self.where, words=words)
+        cut.silent = isinstance(err, TimeoutError)
+        return cut
 
     # -- opening ---------------------------------------------------------------------------------------------------
 
     def _open(self, endpoint: Endpoint, url: str, protocols: Sequence[str]) -> None:
         self._message = ""
         try:
-            connection = endpoint.connection()
+            raw = endpoint.connect()
         except ssl.SSLError as err:
             raise ClusterError("the API server is not trusted", target=endpoint.host, words=str(err)) from None
         except OSError as err:
@@ -260,44 +263,29 @@ class Stream:
         headers = {
             "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
-            "Sec-WebSocket-Protocol": ", ".join(protocols), **endpoint.headers,
+            "Sec-WebSocket-Protocol": ", ".join(protocols),
         }  # fmt: skip
         try:
-            connection.request("GET", url, headers=headers)
-            raw = connection.sock
-            assert raw is not None
-            status, reply, self._early_bytes = _upgrade(raw)
-        except (OSError, HTTPException, ValueError) as err:
+            endpoint.request(raw, url, "1.1", headers)
+            status, reply = read_head(raw)
+            if status != 101:
+                with raw:
+                    raise _refusal(status, _body(raw, reply), self.where)
+        except (OSError, ValueError) as err:
             raise Cut("the command could not be started", target=self.where, words=str(err)) from None
-        if status != 101:
-            connection.close()
-            raise _refusal(status, self._early_bytes, self.where)
         self.protocol = reply.get("sec-websocket-protocol", "")
         if self.protocol not in protocols:
             raise ClusterError("the API server speaks no exec protocol of ours", target=self.where, words=self.protocol)
         raw.settimeout(IDLE_SECONDS)
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = raw
         self._tls = isinstance(raw, ssl.SSLSocket)
 
 
-def _upgrade(raw: socket.socket) -> tuple[int, dict[str, str], bytes]:
-    """(status, headers, body of a refusal). Read byte-wise up to the blank line: frames may follow at once."""
-    data = bytearray()
-    while not data.endswith(b"\r\n\r\n"):
-        byte = raw.recv(1)
-        if not byte or len(data) > 65536:
-            raise ValueError("no answer to the request for a WebSocket")
-        data += byte
-    first, *lines = data.decode("latin-1").split("\r\n")
-    headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines if line)}
-    status = int(first.split(" ")[1])
-    body = b""
-    if status != 101:
-        left = min(int(headers.get("content-length") or 0), 65536)
-        while len(body) < left and (more := raw.recv(left - len(body))):
-            body += more
-    return status, headers, body
+def _body(raw: socket.socket, headers: Mapping[str, str]) -> bytes:
+    body, left = b"", min(int(headers.get("content-length") or 0), 65536)
+    while len(body) < left and (more := raw.recv(left - len(body))):
+        body += more
+    return body
 
 
 def _refusal(code: int, body: bytes, where: str) -> ClusterError:

@@ -41,13 +41,14 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the operator asked for. within: top folders that delete is limited to."""
+    """What the operator asked for. within: top folders that delete is limited to; keep: never deleted."""
 
     delete: bool = False
     dry_run: bool = False
     skip_links: bool = False
     max_bytes: int = MAX_BYTES
     within: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     protocols: tuple[str, ...] = (V5, V4)
     token: str = field(default_factory=lambda: secrets.token_hex(8))
 
@@ -90,6 +91,11 @@ class Source:
         found = parse_listing(agent.listing(str(path)), str(path))
         kept = chosen(found, str(path), skip_links=settings.skip_links, limit=settings.max_bytes)
         return Source(kept, {p: os.path.join(found.real, p) if p else found.real for p in kept.entries})
+
+    def read_ahead(self) -> None:
+        """Hash small trees beside the start of the agent: it is likely that they are there already."""
+        if sum(e.size for e in self.listing.entries.values()) <= 2 * _CACHE:
+            self.digests([p for p, e in self.listing.entries.items() if e.kind == "f"])
 
     def digests(self, paths: Sequence[str]) -> list[bytes]:
         with self._lock:
@@ -154,8 +160,9 @@ def upload(
             where = f"{far.stream.where}: {path}"
             same = _equal(source.listing, target, source.digests, far)
             plan = copy_plan(
-                source.listing, target, same, where, delete=settings.delete, within=settings.within, bytecode=True
-            )
+                source.listing, target, same, where, delete=settings.delete, within=settings.within,
+                bytecode=True, keep=settings.keep,
+            )  # fmt: skip
             check_target(plan, target, where)
             progress.planned(to.pod, plan)
             how = ""
@@ -274,7 +281,7 @@ def _offset(staged: Mapping[str, int], e: Entry) -> int:
 
 def _persist(endpoint: Endpoint, to: Target, once: Callable[[], Outcome], progress: Progress) -> Outcome:
     """Again after a cut connection, from where it broke off; not when the pod has gone."""
-    start, tries, pause = time.monotonic(), 0, 0.3
+    start, tries, silent, pause = time.monotonic(), 0, 0, 0.3
     while True:
         tries += 1
         try:
@@ -286,7 +293,8 @@ def _persist(endpoint: Endpoint, to: Target, once: Callable[[], Outcome], progre
             ) from None  # fmt: skip
         except Cut as err:
             _still_there(endpoint, to, err)
-            if tries == _TRIES:
+            silent += err.silent
+            if tries == _TRIES or silent == 2:
                 raise
             progress.note(to.pod, f"the connection was cut ({err.words or err.what}); going on")
             time.sleep(pause)
