@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -15,14 +17,17 @@ from sdsk8s.cli.confirm import confirm, need_terminal
 from sdsk8s.cli.copying import Upload, find_pods, protocols, report, target_of, upload_all
 from sdsk8s.cli.options import Options
 from sdsk8s.cli.session import Session
-from sdsk8s.errors import RefusedError, SdsError
+from sdsk8s.errors import ClusterError, RefusedError, SdsError, StepError
 from sdsk8s.model.component import Component
-from sdsk8s.model.copy_target import Remote
+from sdsk8s.model.copy_target import Remote, is_ready
 from sdsk8s.model.copying import Entry, Listing
+from sdsk8s.model.drift import instance
 from sdsk8s.model.image import ImageSpec
 from sdsk8s.model.live import Object
 from sdsk8s.model.names import SUPERVISED
 from sdsk8s.render.develop import CODE
+
+_RESTART_SECONDS = 90.0
 
 
 def update_copy(names: tuple[str, ...], options: Options) -> int:
@@ -65,10 +70,13 @@ def _update_one(session: Session, endpoint: Endpoint, component: Component, opti
         found = upload_all(endpoint, Upload(source, CODE, mine, settings, ephemeral=True), options)
         done |= found
         for pod in mine:
-            result = found[str(pod["metadata"]["name"])]
+            to_name = str(pod["metadata"]["name"])
+            result = found[to_name]
             supervised = (pod["metadata"].get("labels") or {}).get(SUPERVISED) == "true"
             if isinstance(result, Outcome) and result.how and not supervised:
-                _restart_container(endpoint, pod)
+                failed = _restart_container(endpoint, pod)
+                if failed:
+                    done[to_name] = failed
     return report(done, options, dry_run=options.dry_run)
 
 
@@ -101,9 +109,24 @@ def _runs(pod: Object, spec: ImageSpec) -> bool:
     return reference.rpartition("/")[2].partition(":")[0] == spec.name
 
 
-def _restart_container(endpoint: Endpoint, pod: Object) -> None:
-    """End process 1: the kubelet starts the container again, and the volume with the code is still there."""
+def _restart_container(endpoint: Endpoint, pod: Object) -> SdsError | None:
+    """End process 1 and wait: the kubelet starts the container again, and the volume with the code is still there.
+
+    One pod after the other, so that the rest of them serves meanwhile. The error says that the old code still runs.
+    """
     to = target_of(pod, "")
     stream = Stream(endpoint, to.pod, to.container, ["python3", "-I", "-S", "-c", "import os;os.kill(1,15)"])
     stream.close_input()
+    with suppress(ClusterError):
+        stream.rest()
     stream.shut()
+    end = time.monotonic() + _RESTART_SECONDS
+    while time.monotonic() < end:
+        code, now = endpoint.get(endpoint.path(to.pod))
+        if code == 200 and instance(now, to.container) != instance(pod, to.container) and is_ready(now):
+            return None
+        time.sleep(0.5)
+    return StepError(
+        "the code is copied, but the container was not ready again in time", target=stream.where,
+        words=f"after {_RESTART_SECONDS:.0f} s; process 1 must end on TERM", next=f"sdsk8s logs {to.pod}",
+    )  # fmt: skip

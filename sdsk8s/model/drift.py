@@ -13,16 +13,16 @@ from sdsk8s.model.names import DRIFT
 def mark(pod: Object, container: str, paths: Iterable[str], by: str, *, lasting: bool) -> str:
     """Value of the annotation, earlier marks kept. lasting: on a volume, which outlives a restart of the container."""
     old = _marks(pod)
-    instance = "" if lasting else _instance(pod, container)
+    life = "" if lasting else instance(pod, container)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    new = [{"path": p, "container": container, "instance": instance, "at": now, "by": by} for p in paths]
+    new = [{"path": p, "container": container, "instance": life, "at": now, "by": by} for p in paths]
     kept = [m for m in old if (m.get("path"), m.get("container")) not in {(n["path"], container) for n in new}]
     return json.dumps([*kept, *new][-50:])
 
 
 def drifted(pod: Object) -> str:
     """What differs from the image, in one line; empty when nothing does. A restarted container is its image again."""
-    found = [m for m in _marks(pod) if m.get("instance") in ("", _instance(pod, str(m.get("container"))))]
+    found = [m for m in _marks(pod) if m.get("instance") in ("", instance(pod, str(m.get("container"))))]
     if not found:
         return ""
     paths = ", ".join(str(m.get("path")) for m in found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
@@ -38,6 +38,7 @@ def _marks(pod: Object) -> list[dict[str, str]]:
     return [m for m in found if isinstance(m, dict)] if isinstance(found, list) else []
 
 
-def _instance(pod: Object, container: str) -> str:
+def instance(pod: Object, container: str) -> str:
+    """Which life of the container: another one after each restart."""
     states = (pod.get("status") or {}).get("containerStatuses") or ()
     return next((str(c.get("containerID", "")) for c in states if c["name"] == container), "")

@@ -12,7 +12,8 @@ from conftest import BIN, Lab, System, eventually
 NS = "update-copy-test"
 BOX = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 USER = {"runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001}
-TOY = """import time, toy.words
+TOY = """import signal, sys, time, toy.words
+signal.signal(15, lambda *a: sys.exit(0))
 while True:
     print(toy.words.SAY, flush=True)
     time.sleep(0.5)
