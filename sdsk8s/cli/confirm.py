@@ -20,14 +20,16 @@ def need_terminal(verb: str, force_flag: str) -> None:
         )
 
 
-def confirm(verb: str, target: str) -> bool:
-    """True for y, Y, yes, YES."""
+def confirm(verb: str, target: str, *, legacy: bool = False) -> bool:
+    """True for y, Y, yes, YES. legacy: say so when the legacy tool would have taken the answer for no."""
     plural = "s" if target == "all" else ""
     while True:
         answer = click.prompt(
             f"{GERUND.get(verb, verb)} component{plural}: {target}. Continue [y/n]", err=True, show_default=False
         )
         if answer.strip().lower() in ("y", "yes"):
+            if legacy and answer.strip() != "y":
+                click.echo(f"note: {answer.strip()} counts as yes; the legacy tool took it for no", err=True)
             return True
         if answer.strip().lower() in ("n", "no"):
             return False

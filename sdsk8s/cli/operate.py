@@ -56,7 +56,7 @@ def operate(
         return 0
     if not options.yes:
         _show_on(sys.stderr, plan)
-        if not confirm(verb, target):
+        if not confirm(verb, target, legacy=legacy):
             click.echo("not confirmed: nothing was changed", err=True)
             return 0
     again = partial(

@@ -183,7 +183,7 @@ def test_a_declined_prompt_ends_with_0(
     monkeypatch.setenv("SDS_HOME", str(tmp_path))
     monkeypatch.setattr(sdsk8s.cli.operate, "need_terminal", lambda *a: None)
     monkeypatch.setattr(sdsk8s.cli.operate, "make_plan", lambda *a, **kw: (plan, {}))
-    monkeypatch.setattr(sdsk8s.cli.operate, "confirm", lambda *a: False)
+    monkeypatch.setattr(sdsk8s.cli.operate, "confirm", lambda *a, **kw: False)
     assert run(["stop", "mozart"]) == 0
     assert "nothing was changed" in capsys.readouterr().err
 

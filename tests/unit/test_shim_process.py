@@ -71,6 +71,12 @@ def test_prompt_answers(typed: str, answer: bool) -> None:
     assert "Starting components: all. Continue [y/n]" in shown
 
 
+@pytest.mark.parametrize(("typed", "told"), [("yes\n", True), ("Y\n", True), ("y\n", False)])
+def test_an_answer_that_was_a_no_is_pointed_out(typed: str, told: bool) -> None:
+    call = "from sdsk8s.cli.confirm import confirm; confirm('start', 'all', legacy=True)"
+    assert ("the legacy tool took it for no" in on_terminal(call, typed)[1]) == told
+
+
 def test_ctrl_c_at_the_prompt_ends_with_1() -> None:
     code, _ = on_terminal(
         "import sdsk8s.cli.operate as o, sys; from sdsk8s.cli.confirm import confirm\n"
