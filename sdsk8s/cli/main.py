@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("sdsk8s.cli.render:render", "Print the objects that would be applied."),
     "lint": ("sdsk8s.cli.lint:lint", "Find mistakes in manifests and Dockerfiles before anything is applied."),
     "components": ("sdsk8s.cli.render:components", "List the catalogue."),
+    "assess": ("sdsk8s.cli.assess:assess", "What an old site holds, and what each part becomes."),
     "doctor": ("sdsk8s.cli.doctor:doctor", "Check cluster, registry and permissions; each fault with its cure."),
     "runs": ("sdsk8s.cli.runs:runs", "List and show past runs."),
     "lock": ("sdsk8s.cli.runs:lock", "Show or release the site's lock."),
