@@ -207,7 +207,7 @@ def _program(
             tell(CHANGED, subject, OTHERWISE[key], key)
         elif key == "numprocs":
             how = TAKEN if section[key] == "1" else CHANGED
-            tell(how, subject, f"{section[key]} replicas", key)
+            tell(how, subject, f"replicas: {section[key]}", key)
         elif key in ("stopsignal", "stopwaitsecs"):
             pass
         elif key == "autostart":
@@ -228,9 +228,9 @@ def _program(
         elif signal == "TERM":
             tell(TAKEN, f"{label} stopsignal", "TERM is what pods get", "stopsignal")
         else:
-            tell(CHANGED, f"{label} stopsignal", f"a preStop command sends {signal} before TERM", "stopsignal")
+            tell(CHANGED, f"{label} stopsignal", f"pods get TERM: a preStop command has to send {signal}", "stopsignal")
     if "stopwaitsecs" in section:
-        tell(TAKEN, f"{label} stopwaitsecs", f"grace period of {grace} s and 5 s more", "stopwaitsecs")
+        tell(TAKEN, f"{label} stopwaitsecs", f"terminationGracePeriodSeconds: {grace} or more", "stopwaitsecs")
     return Program(
         component, name, re.sub(r"%\(ENV_(\w+)\)s", r"${\1}", command).replace("%%", "%"), file, lines.get("", 0),
         tuple({**shared, **own}.items()), text("directory"), _number(section.get("numprocs"), 1),
