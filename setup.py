@@ -52,7 +52,10 @@ setup(
         "ruamel.yaml>=0.18,<0.20",
         "merge3>=0.0.15,<0.1",
         "rich>=13.7,<16",
-        "kubernetes>=36.0.3,<38",
+        # boto3 needs python-dateutil below 3, kubernetes 37 needs 3: together they are 36
+        "kubernetes>=36.0.3,<37",
+        "boto3>=1.40,<2",
+        "pyrage>=1.3,<2",
         "docker>=7.1,<8",
         "fabric>=3.2.2,<4",
         "supervisor>=4.2.5,<5",

@@ -46,12 +46,12 @@ HOOKS: dict[str, Hook] = {
     "fab": Hook("fab.command:fab"),
     "completion": Hook("operations:completion", reads=True),
     "help": Hook("helptext:show", reads=True, json=True),
+    "ship": Hook("operations:ship", plans=True, json=True),
     "status": Hook("operations:status", reads=True, json=True),
 }
 
 INSTEAD = {
     "kibana": "Kibana's own saved objects API",
-    "ship": "workers get their code in images: `sds update COMPONENT`",
     "start_tps": "`sds start COMPONENT` starts the stores that it needs; `sdsk8s start STORE` starts one",
     "stop_tps": "`sdsk8s stop STORE`, or `sdsk8s stop COMPONENT --stores`",
     "ci": "your own Jenkins: it stays where it is",

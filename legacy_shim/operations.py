@@ -21,6 +21,15 @@ def update(options: Options, *, component: str, ndeps: bool, config_only: bool) 
     return _operate("update", component, options, config_only=config_only, keep_dependencies=ndeps)
 
 
+def ship(options: Options, *, encrypt: bool) -> int:
+    """Never asked, and does not ask now."""
+    from dataclasses import replace
+
+    from sdsk8s.cli.ship import ship as ship_queues
+
+    return ship_queues((), replace(options, yes=True), encrypt=encrypt)
+
+
 def status(options: Options, *, component: str) -> int:
     from sdsk8s.cli.status import show
 

@@ -8,24 +8,47 @@ from typing import TYPE_CHECKING, Any
 
 from sdsk8s.errors import StepError
 from sdsk8s.model.pods import is_ready
-from sdsk8s.planner.steps import Apply, Build, Delete, Exec, Scale, Step, WaitGone, WaitJob, WaitReady
+from sdsk8s.planner.steps import (
+    Apply,
+    Build,
+    Delete,
+    Exec,
+    Pack,
+    Push,
+    Scale,
+    Step,
+    Upload,
+    WaitGone,
+    WaitJob,
+    WaitReady,
+)
 from sdsk8s.render.digests import pin_digests
 from sdsk8s.runner.run import Say
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes import Cluster, Informer
+    from sdsk8s.cli.bundles import Bundles
     from sdsk8s.cli.images import Images
 
 
 class ClusterExecutor:
     """digests: {reference: digest} known before the run; Build steps add theirs."""
 
-    def __init__(self, cluster: Cluster, images: Images, digests: dict[str, str], logs: Path, timeout: float) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        images: Images,
+        digests: dict[str, str],
+        logs: Path,
+        timeout: float,
+        bundles: Bundles | None = None,
+    ) -> None:
         self._cluster = cluster
         self._images = images
         self._digests = digests
         self._logs = logs
         self._timeout = timeout
+        self._bundles = bundles
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._informer: Informer | None = None
@@ -42,6 +65,23 @@ class ClusterExecutor:
         with self._lock:
             self._digests[step.ref] = built.digest
         return built.fact
+
+    def _pack(self, step: Pack, say: Say) -> str:
+        return self._shipped().pack(step.file, step.content)
+
+    def _upload(self, step: Upload, say: Say) -> str:
+        return self._shipped().upload(step.file, step.bucket, step.key, step.encrypt, say)
+
+    def _push(self, step: Push, say: Say) -> str:
+        digest = self._shipped().push(step.file, step.ref, step.encrypt)
+        with self._lock:
+            self._digests[step.ref] = digest
+        return digest[:19]
+
+    def _shipped(self) -> Bundles:
+        if self._bundles is None:
+            raise StepError("this run has no bundles")
+        return self._bundles
 
     def _apply(self, step: Apply, say: Say) -> None:
         with self._lock:

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("sdsk8s.cli.verbs:stop", "Drain and stop components; data and recorded replicas stay."),
     "reset": ("sdsk8s.cli.verbs:reset", "Stop, clear queues and state, start."),
     "update": ("sdsk8s.cli.verbs:update", "New images and configuration from the site's tree, rolled out."),
+    "ship": ("sdsk8s.cli.ship:command", "Bundles of queues to the registry or a bucket; workers roll to them."),
     "status": ("sdsk8s.cli.status:status", "What runs, where, since when; stores asked by their protocols."),
     "logs": ("sdsk8s.cli.logs:logs", "Logs of all pods of a component or workload."),
     "images": ("sdsk8s.cli.image_verbs:images", "Build, push, list, audit and prune the site's images."),

@@ -42,12 +42,28 @@ def operate(
     """
     session = Session(options)
     chosen = _choose(session, verb, target, stores, legacy)
+    make = partial(
+        make_plan,
+        session,
+        verb,
+        target,
+        chosen,
+        config_only=config_only,
+        keep_dependencies=keep_dependencies,
+        stores=stores,
+    )
+    return plan_and_run(session, verb, target, make, options, flag)
+
+
+Make = Callable[[], tuple[Plan, dict[str, str]]]
+
+
+def plan_and_run(session: Session, verb: str, target: str, make: Make, options: Options, flag: str) -> int:
+    """Plan, show or ask, lock, plan again, run; the exit code. make: the plan and the digests that it relies on."""
     looks = options.dry_run or options.print_kubectl
     if not options.yes and not looks:
         need_terminal(verb, flag)
-    plan, digests = make_plan(
-        session, verb, target, chosen, config_only=config_only, keep_dependencies=keep_dependencies, stores=stores
-    )
+    plan, digests = make()
     if looks:
         _show(plan, digests, options)
         return 0
@@ -59,17 +75,7 @@ def operate(
         if not confirm(verb, target, legacy=legacy):
             click.echo("not confirmed: nothing was changed", err=True)
             return 0
-    again = partial(
-        make_plan,
-        session,
-        verb,
-        target,
-        chosen,
-        config_only=config_only,
-        keep_dependencies=keep_dependencies,
-        stores=stores,
-    )
-    plan, report = _execute(session, plan, again, options)
+    plan, report = _execute(session, plan, make, options)
     return _finish(plan, report, options)
 
 
@@ -142,10 +148,7 @@ def _choose(session: Session, verb: str, target: str, stores: bool, legacy: bool
     return session.here(chosen)
 
 
-Replan = Callable[[], tuple[Plan, dict[str, str]]]
-
-
-def _execute(session: Session, shown: Plan, replan: Replan, options: Options) -> tuple[Plan, Report]:
+def _execute(session: Session, shown: Plan, replan: Make, options: Options) -> tuple[Plan, Report]:
     """Take the lock, plan again on what the cluster is now, run. The plan that was run comes back with its report."""
     from sdsk8s.backends.kubernetes import Lock
     from sdsk8s.cli.executor import ClusterExecutor
@@ -165,7 +168,9 @@ def _execute(session: Session, shown: Plan, replan: Replan, options: Options) ->
                 "the cluster has changed since this plan was shown; nothing was done", next=f"{message} again"
             )
         journal = Journal(session.home, run_id, plan)
-        executor = ClusterExecutor(session.cluster, session.images, digests, journal.folder, options.timeout)
+        executor = ClusterExecutor(
+            session.cluster, session.images, digests, journal.folder, options.timeout, session.bundles
+        )
         total = len(plan.steps())
         live = LiveProgress(total) if sys.stderr.isatty() else None
         with live or nullcontext():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,13 @@ from sdsk8s.model.component import Component
 from sdsk8s.model.live import Live
 from sdsk8s.model.names import WORKLOADS
 from sdsk8s.model.site import Site
-from sdsk8s.planner.images import live_images
+from sdsk8s.planner.images import live_bundles, live_images
 from sdsk8s.planner.parts import Wanted
 from sdsk8s.render.objects import render
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes import Cluster
+    from sdsk8s.cli.bundles import Bundles
     from sdsk8s.cli.images import Images
 
 
@@ -56,6 +58,12 @@ class Session:
 
         return Images(self.site, self.catalogue)
 
+    @cached_property
+    def bundles(self) -> Bundles:
+        from sdsk8s.cli.bundles import Bundles
+
+        return Bundles(self.site, self.images.registry)
+
     @property
     def home(self) -> Path:
         return Path(self.site.home)
@@ -71,13 +79,20 @@ class Session:
         return Live(objects=snapshot(self.cluster))
 
     def wanted(
-        self, components: list[Component], live: Live, *, from_tree: bool, keep_dependencies: bool = False
+        self,
+        components: list[Component],
+        live: Live,
+        *,
+        from_tree: bool,
+        keep_dependencies: bool = False,
+        new_bundles: Mapping[str, str] | None = None,
     ) -> tuple[list[Wanted], Live]:
         """Rendered components, and the snapshot with digests of every reference that they use.
 
         from_tree: images are named after the content of the source tree; otherwise those that run are kept, and
         only a component that is not deployed yet gets the tree's.
         keep_dependencies: new images keep the dependency layer of those that run.
+        new_bundles: {queue: reference} instead of the bundle that its workers run; all others are kept.
         """
         texts = load_texts(self.site, components)
         digests: dict[str, str | None] = dict(live.digests)
@@ -92,7 +107,10 @@ class Session:
             if missing:
                 keep = {n: f"{ref}@{digest}" for n, (ref, digest) in kept.items() if digest}
                 refs |= self.images.refs(missing, keep if keep_dependencies else None)
-            objects = render(self.site, self.catalogue, c, texts, refs)
+            bundles = live_bundles(c, live)
+            digests |= dict(bundles.values())
+            shipped = {queue: ref for queue, (ref, _) in bundles.items()} | dict(new_bundles or {})
+            objects = render(self.site, self.catalogue, c, texts, refs, shipped)
             builds = {n: r for n, r in refs.items() if n in c.images and self.images.built_here(n)}
             foreign = {r for n, r in refs.items() if n in c.images and n not in builds and r not in digests}
             digests |= {r: self.images.foreign_digest(r) for r in foreign}

@@ -74,6 +74,7 @@ def _workload(w: Workload, width: int, colour: bool) -> Iterator[str]:
         f"{w.restarts} restart{'' if w.restarts == 1 else 's'}" if w.desired and w.pods else "",
         f"on {', '.join(w.nodes)}" if w.nodes else "",
         f"image {w.image}" if w.image else "",
+        f"bundle {w.bundle}" if w.bundle else "",
     ]
     yield "  ".join([f"{_title(w):<{width}}", state, *(f for f in facts if f)])
     if w.trouble:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sdsk8s.errors import ConfigError
+from sdsk8s.model.bundle import BundleFile
 from sdsk8s.model.component import Component, ConfigFile
 from sdsk8s.model.site import Site
 
@@ -35,5 +36,25 @@ def _read(site: Site, component: Component, entry: ConfigFile) -> str | None:
         return None
     raise ConfigError(
         f"{component.name} needs the template {entry.template}, which is not there",
+        target=" or ".join(str(p) for p in looked),
+    )
+
+
+def bundle_text(site: Site, component: Component, entry: BundleFile) -> bytes | None:
+    """Content of the first template of a bundle's file that exists; None for an optional one that does not."""
+    looked: list[Path] = []
+    for template in entry.templates:
+        where = ConfigFile(entry.path, "", template, entry.rule, entry.source)
+        looked += places(site, component, where)
+    for path in looked:
+        if path.is_file():
+            try:
+                return path.read_bytes()
+            except OSError as err:
+                raise ConfigError("the template cannot be read", target=str(path), words=str(err)) from None
+    if entry.optional:
+        return None
+    raise ConfigError(
+        f"the bundle of {component.name} needs {entry.templates[0]}, which is not there",
         target=" or ".join(str(p) for p in looked),
     )

@@ -21,6 +21,7 @@
     reset        steps between stop and start: [{title, in, container, command}]
     per_queue    name of a workload that is made once per entry of QUEUES
     roles        role names of the legacy tool that mean this component, besides its name and aliases
+    bundle       what `ship` brings to the workers of a queue: sdsk8s/model/bundle.py
     ssh          where it lives on a virtual machine: {address: CONFIG_KEY, home: folder below OPS_HOME}
 """
 
@@ -31,6 +32,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sdsk8s.errors import ConfigError
+from sdsk8s.model.bundle import BundleSpec, bundle_from_dict
 from sdsk8s.model.image import ImageSpec
 from sdsk8s.model.names import unknown
 
@@ -117,6 +119,7 @@ class Component:
     reset: tuple[Hook, ...] = ()
     per_queue: str = ""
     roles: tuple[str, ...] = ()
+    bundle: BundleSpec | None = None
     ssh: Machine | None = None
     manifests: tuple[Mapping[str, Any], ...] = ()
     folders: tuple[str, ...] = ()
@@ -133,7 +136,7 @@ class Component:
 
 _KEYS = {
     "name", "title", "store", "stub", "order", "aliases", "verbs", "needs", "services", "images", "addresses",
-    "config", "secrets", "check", "reset", "per_queue", "roles", "ssh",
+    "config", "secrets", "check", "reset", "per_queue", "roles", "bundle", "ssh",
 }  # fmt: skip
 
 
@@ -172,6 +175,7 @@ def component_from_dict(
             reset=tuple(Hook(h["title"], h["in"], h["container"], tuple(h["command"])) for h in data.get("reset", ())),
             per_queue=data.get("per_queue", ""),
             roles=tuple(data.get("roles", ())),
+            bundle=bundle_from_dict(data.get("bundle"), where, RULES),
             ssh=Machine(**data["ssh"]) if data.get("ssh") else None,
             manifests=manifests,
             folders=folders or (where.rsplit("/", 1)[0],),

@@ -12,6 +12,8 @@
     images       {image: reference}: use this image instead of building it; {base: reference} is what the base is
                  built from. A tag that moves (`latest`) is refused
     build_args   {image, `base` or `all`: {ARGUMENT: value}}: build arguments that the Dockerfile declares
+    ship         where bundles go: {to: [registry, s3], s3_endpoint: URL} (default: registry for components in the
+                 cluster, s3 for others; bucket CODE_BUCKET; endpoint S3_ENDPOINT)
     components   {name: {where: kubernetes | ssh | external}}             (default: kubernetes)
                  {name: {develop: true}}: its code lies on a writable volume, for `update --copy`
 """
@@ -27,6 +29,7 @@ from sdsk8s.errors import ConfigError
 from sdsk8s.model.image import build_args, refuse_moving
 from sdsk8s.model.names import secret_word, unknown
 
+SHIP_TO = ("registry", "s3")
 WHERE = ("kubernetes", "ssh", "external")
 _KEYS = {
     "name",
@@ -39,6 +42,7 @@ _KEYS = {
     "images",
     "build_args",
     "components",
+    "ship",
 }
 
 
@@ -56,6 +60,8 @@ class Site:
     build_args: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    ship_to: tuple[str, ...] = ()
+    s3_endpoint: str = ""
 
     def where(self, component: str) -> str:
         """`kubernetes`, `ssh` or `external`."""
@@ -102,6 +108,8 @@ def site_from_dict(data: Mapping[str, Any], config: Mapping[str, Any], home: str
         build_args=_build_args(data.get("build_args") or {}, where),
         components={k: dict(v or {}) for k, v in (data.get("components") or {}).items()},
         config=config,
+        ship_to=_targets(data.get("ship") or {}, where),
+        s3_endpoint=str((data.get("ship") or {}).get("s3_endpoint") or ""),
     )
 
 
@@ -109,3 +117,16 @@ def _build_args(data: Any, where: str) -> dict[str, dict[str, str]]:
     if not isinstance(data, Mapping):
         raise ConfigError("build_args: a mapping of image names to arguments is wanted", target=where)
     return {str(image): build_args(args, f"{where}, build_args.{image}") for image, args in data.items()}
+
+
+def _targets(data: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    for key in data:
+        if key not in ("to", "s3_endpoint"):
+            raise ConfigError(
+                f'ship: unknown key "{key}"', target=where, words=unknown(str(key), ["to", "s3_endpoint"])
+            )
+    to = tuple(str(t) for t in data.get("to") or ())
+    for target in to:
+        if target not in SHIP_TO:
+            raise ConfigError(f'ship.to: unknown target "{target}"', target=where, words=unknown(target, SHIP_TO))
+    return to

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sdsk8s.model.bundle import ANNOTATION as BUNDLE
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.exposure import Url, service_urls
@@ -21,7 +22,8 @@ ACTIVE, INACTIVE, UNKNOWN = "ACTIVE", "INACTIVE", "UNKNOWN"
 class Workload:
     """state: ready, updating, not ready, stopped or missing. age in seconds, of the youngest pod.
 
-    image: tag of the reference; trouble: why pods cannot be made, in the server's words.
+    image: tag of the reference; bundle: id of the one its pods run (`ship`)
+    trouble: why pods cannot be made, in the server's words.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class Workload:
     age: int | None = None
     nodes: tuple[str, ...] = ()
     image: str = ""
+    bundle: str = ""
     trouble: str = ""
     pods: tuple[PodFacts, ...] = ()
     programs: tuple[Program, ...] = ()
@@ -189,6 +192,9 @@ def _workload(kind: str, name: str, obj: Object, live: Live, probes: Probes, now
         age=min(ages) if ages else None,
         nodes=tuple(sorted({p.node for p in pods if p.node})),
         image=_tag(obj),
+        bundle=str(
+            (obj.get("spec", {}).get("template", {}).get("metadata", {}).get("annotations") or {}).get(BUNDLE, "")
+        ),
         trouble=_trouble(status),
         pods=pods,
         programs=tuple(program for p in pods for program in _programs(p.name, probes)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sdsk8s.model.bundle import ENV, STEP
 from sdsk8s.model.component import Component
 from sdsk8s.model.live import Live, Object
 from sdsk8s.planner.parts import workloads
@@ -29,3 +30,24 @@ def live_images(component: Component, live: Live) -> dict[str, tuple[str, str | 
                 ref, _, digest = str(c["image"]).partition("@")
                 found[logical[c["name"]]] = (ref, digest or None)
     return found
+
+
+def live_bundles(component: Component, live: Live) -> dict[str, tuple[str, str | None]]:
+    """{queue: (reference, digest or None)} of the bundles that the component's workers run."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for kind, name in workloads(component, live):
+        for c in _containers(live.get(kind, name) or {}):
+            ref = _env(c, ENV)
+            if c["name"] == STEP and ref:
+                tagged, _, digest = ref.partition("@")
+                found[queue_of(live.get(kind, name) or {})] = (tagged, digest or None)
+    return found
+
+
+def queue_of(obj: Object) -> str:
+    """The queue that a worker serves; empty for anything else."""
+    return next((q for c in _containers(obj) if (q := _env(c, "SDS_QUEUE"))), "")
+
+
+def _env(container: Object, name: str) -> str:
+    return next((str(e.get("value", "")) for e in container.get("env") or () if e["name"] == name), "")

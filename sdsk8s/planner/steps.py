@@ -165,6 +165,66 @@ class Exec(Step):
 
 
 @dataclass(frozen=True)
+class Pack(Step):
+    """Write a queue's archive and its sha256 beside it. files: (path, bytes, mode); size: bytes unpacked."""
+
+    file: str
+    content: str
+    size: int
+    files: tuple[tuple[str, int, str], ...]
+
+    def title(self) -> str:
+        return f"pack {self.file}: {len(self.files)} files, {words(self.size)}, id {self.content}"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"tar -cjf {self.file} FILES && sha256sum {self.file}"
+
+    def undo(self) -> str:
+        return "nothing to undo: an archive that nothing fetches does no harm"
+
+
+@dataclass(frozen=True)
+class Upload(Step):
+    """Put a packed archive into a bucket: under another key first, then in place of the one that is there."""
+
+    file: str
+    content: str
+    bucket: str
+    key: str
+    encrypt: bool
+
+    def title(self) -> str:
+        tail = ", encrypted by the server" if self.encrypt else ""
+        return f"upload s3://{self.bucket}/{self.key}{tail}"
+
+    def kubectl(self, namespace: str) -> str:
+        sse = " --sse" if self.encrypt else ""
+        return f"aws s3 cp {self.file} s3://{self.bucket}/{self.key}{sse}"
+
+    def undo(self) -> str:
+        return "ship the earlier tree again"
+
+
+@dataclass(frozen=True)
+class Push(Step):
+    """Push a packed archive to the registry as an artifact; remember its digest."""
+
+    file: str
+    content: str
+    ref: str
+    encrypt: bool
+
+    def title(self) -> str:
+        return f"push {self.ref}{', encrypted' if self.encrypt else ''}"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"oras push {self.ref} {self.file}"
+
+    def undo(self) -> str:
+        return "nothing to undo: a bundle that nothing runs does no harm"
+
+
+@dataclass(frozen=True)
 class Group:
     """Steps under one heading, one after the other or side by side."""
 
@@ -206,3 +266,13 @@ def walk(node: Node) -> Iterator[Step]:
 def group(title: str, children: list[Node], *, parallel: bool = False) -> list[Node]:
     """A group around the children, or nothing when there are none."""
     return [Group(title, tuple(children), parallel)] if children else []
+
+
+def words(size: int) -> str:
+    """A number of bytes for people."""
+    value = float(size)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"

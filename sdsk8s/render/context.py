@@ -16,14 +16,22 @@ from sdsk8s.model.site import Site
 
 def context(site: Site, catalogue: Catalogue, reader: Component) -> dict[str, Any]:
     """Template variables for files that pods of `reader` mount."""
-    values: dict[str, Any] = dict(site.config)
+    values = dict(site.config)
     for component in catalogue.ordered():
         if site.where(component.name) == "kubernetes":
             values.update(component.addresses)
+    return {**_common(site, values), "HOST_STRING": reader.name}
+
+
+def machine_context(site: Site) -> dict[str, Any]:
+    """Template variables for files that virtual machines read: addresses as the configuration has them."""
+    return _common(site, dict(site.config))
+
+
+def _common(site: Site, values: dict[str, Any]) -> dict[str, Any]:
     for key in [k for k in values if k.endswith("REDIS_PASSWORD")]:
         values[key] = "" if values[key] is None else values[key]
     values["LDAP_GROUPS"] = _groups(values.get("LDAP_GROUPS"))
-    values["HOST_STRING"] = reader.name
     values["NAMESPACE"] = site.namespace
     return values
 

@@ -14,6 +14,7 @@ from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH, MANAGED_BY, PART_OF, REPLICAS, WORKLOADS
 from sdsk8s.model.site import Site
+from sdsk8s.render.bundles import with_bundle
 from sdsk8s.render.config import Texts, config_objects
 from sdsk8s.render.develop import writable_code
 from sdsk8s.render.images import pin
@@ -26,17 +27,23 @@ KIND_ORDER = (
 
 
 def render(
-    site: Site, catalogue: Catalogue, component: Component, texts: Texts, images: Mapping[str, str]
+    site: Site,
+    catalogue: Catalogue,
+    component: Component,
+    texts: Texts,
+    images: Mapping[str, str],
+    bundles: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Every object of the component in apply order, ready for `kubectl apply`.
 
-    images: {logical image name: reference}. Replicas are those of the manifests.
+    images: {logical image name: reference}. bundles: {queue: reference of the bundle that its workers run}.
+    Replicas are those of the manifests.
     """
     config = config_objects(site, catalogue, component, texts)
     objects = [copy.deepcopy(dict(m)) for m in component.manifests]
     if site.develop(component.name):
         objects = [writable_code(obj, component) for obj in objects]
-    objects = pin(_per_queue(objects, component, site), images)
+    objects = pin(_per_queue(objects, component, site, bundles or {}), images)
     for obj in [*config, *objects]:
         _stamp(obj, component, site)
     hashes = {(o["kind"], o["metadata"]["name"]): content_hash(o) for o in config}
@@ -133,23 +140,35 @@ def _stamp(obj: dict[str, Any], component: Component, site: Site) -> None:
         labels |= {PART_OF: "sds", MANAGED_BY: "sdsk8s", COMPONENT: component.name}
 
 
-def _per_queue(objects: list[dict[str, Any]], component: Component, site: Site) -> list[dict[str, Any]]:
+def _per_queue(
+    objects: list[dict[str, Any]], component: Component, site: Site, bundles: Mapping[str, str]
+) -> list[dict[str, Any]]:
     if not component.per_queue:
         return objects
     out: list[dict[str, Any]] = []
     for obj in objects:
         if obj["metadata"]["name"] == component.per_queue:
-            out.extend(_for_queue(obj, queue) for queue in site.queues())
+            for queue in site.queues():
+                worker = _for_queue(obj, queue)
+                template = pod_template(worker)
+                if component.bundle and template is not None and queue in bundles:
+                    with_bundle(template, component.bundle, bundles[queue])
+                out.append(worker)
         else:
             out.append(obj)
     return out
 
 
+def queue_object_name(name: str, queue: str) -> str:
+    """Name of the copy of an object that is made for one queue."""
+    slug = re.sub(r"[^a-z0-9-]+", "-", queue.lower()).strip("-")
+    return f"{name}-{slug}"[:63].rstrip("-")
+
+
 def _for_queue(obj: Mapping[str, Any], queue: str) -> dict[str, Any]:
     """A copy of a worker object for one queue: name and `app.kubernetes.io/name` get the queue, SDS_QUEUE is set."""
     clone = copy.deepcopy(dict(obj))
-    slug = re.sub(r"[^a-z0-9-]+", "-", queue.lower()).strip("-")
-    name = f"{clone['metadata']['name']}-{slug}"[:63].rstrip("-")
+    name = queue_object_name(clone["metadata"]["name"], queue)
     clone["metadata"]["name"] = name
     label = "app.kubernetes.io/name"
     clone["metadata"].setdefault("labels", {})[label] = name

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = ("kubernetes", "docker", "fabric", "rich", "jinja2", "cryptography", "urllib3")
+HEAVY = ("boto3", "pyrage", "kubernetes", "docker", "fabric", "rich", "jinja2", "cryptography", "urllib3")
 
 
 def loaded(program: str, argv: list[str], **env: str) -> tuple[int, list[str]]:

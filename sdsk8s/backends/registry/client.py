@@ -12,7 +12,7 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -29,6 +29,9 @@ MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+EMPTY = "application/vnd.oci.empty.v1+json"
+_CHUNK = 32 * 1024 * 1024
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -148,6 +151,48 @@ class Registry:
         path = re.sub(r"^https?://[^/]+", "", f"{location}{joint}digest={digest}")
         self._send("PUT", where, path, (201,), config, "application/octet-stream")
         return self._put_manifest(where, where.target, json.dumps(manifest).encode(), media_type)
+
+    def put_artifact(self, ref: str, file: Path, kind: str, layer: str, notes: Mapping[str, str]) -> str:
+        """Store a file as an OCI artifact of one layer; its digest. The tag appears when everything else is there.
+
+        kind, layer: media types of the artifact and of its layer; notes: annotations of the manifest.
+        """
+        where = Reference.parse(ref)
+        empty = b"{}"
+        config = {"mediaType": EMPTY, "digest": f"sha256:{hashlib.sha256(empty).hexdigest()}", "size": len(empty)}
+        self._put_blob(where, str(config["digest"]), iter([empty]))
+        digest = hashlib.sha256()
+        with file.open("rb") as content:
+            while block := content.read(1 << 20):
+                digest.update(block)
+        name = f"sha256:{digest.hexdigest()}"
+        with file.open("rb") as content:
+            self._put_blob(where, name, iter(lambda: content.read(_CHUNK), b""))
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "artifactType": kind,
+            "config": config,
+            "layers": [{"mediaType": layer, "digest": name, "size": file.stat().st_size}],
+            "annotations": dict(notes),
+        }
+        return self._put_manifest(where, where.target, json.dumps(manifest, sort_keys=True).encode(), OCI_MANIFEST)
+
+    def _put_blob(self, where: Reference, digest: str, chunks: Iterator[bytes]) -> None:
+        there = self._get(where.host, f"/v2/{where.repository}/blobs/{digest}", method="HEAD")
+        if there.status == 200:
+            return
+        answer = self._send("POST", where, f"/v2/{where.repository}/blobs/uploads/", (202,))
+        for chunk in chunks:
+            path = self._upload_path(where, answer)
+            answer = self._send("PATCH", where, path, (202,), chunk, "application/octet-stream")
+        path = self._upload_path(where, answer)
+        self._send("PUT", where, f"{path}{'&' if '?' in path else '?'}digest={digest}", (201,))
+
+    @staticmethod
+    def _upload_path(where: Reference, answer: urllib3.BaseHTTPResponse) -> str:
+        location = urljoin(f"http://{where.host}", str(answer.headers["Location"]))
+        return re.sub(r"^https?://[^/]+", "", location)
 
     def delete(self, ref: str) -> None:
         """Remove an image by its digest, and with it every tag that points there. ImageError if not allowed."""

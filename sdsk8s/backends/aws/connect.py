@@ -1,0 +1,83 @@
+"""Clients of boto3 with a site's settings, and its errors in words that name the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+)
+
+from sdsk8s.errors import CloudError
+from sdsk8s.model.site import Site
+
+
+def client(site: Site, service: str, endpoint: str = "") -> Any:
+    """A boto3 client. Credentials: AWS_ACCESS_KEY and AWS_SECRET_KEY of the configuration, else boto3's own chain
+    (environment, ~/.aws, instance role). endpoint: "" leaves it to boto3 (AWS_ENDPOINT_URL, or Amazon's own)."""
+    config = site.config
+    keys: dict[str, str] = {}
+    if config.get("AWS_ACCESS_KEY") and config.get("AWS_SECRET_KEY"):
+        keys["aws_access_key_id"] = str(config["AWS_ACCESS_KEY"])
+        keys["aws_secret_access_key"] = str(config["AWS_SECRET_KEY"])
+    settings = Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": 3, "mode": "standard"})
+    region = str(config.get("AWS_REGION") or "us-east-1")
+    with explained(service):
+        return boto3.session.Session().client(
+            service, region_name=region, endpoint_url=endpoint or None, config=settings, **keys
+        )
+
+
+@contextmanager
+def explained(target: str) -> Iterator[None]:
+    """Turn boto3's errors into CloudError: what failed, the service's own words, and what to try."""
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError) as err:
+        raise CloudError(
+            "there are no AWS credentials",
+            target=target,
+            words=str(err),
+            next="set AWS_ACCESS_KEY and AWS_SECRET_KEY in the configuration, AWS_PROFILE, or use an instance role",
+        ) from None
+    except NoRegionError as err:
+        raise CloudError("no AWS region is set", target=target, words=str(err), next="set AWS_REGION") from None
+    except EndpointConnectionError as err:
+        raise CloudError(
+            "the service does not answer", target=target, words=str(err), next="check the endpoint and the network"
+        ) from None
+    except ClientError as err:
+        error = err.response.get("Error", {})
+        code = str(error.get("Code", ""))
+        raise CloudError(
+            _WHAT.get(code, f"AWS refuses {err.operation_name}"),
+            target=target,
+            words=f"{code}: {error.get('Message', '')}",
+            next=_NEXT.get(code, ""),
+        ) from None
+    except BotoCoreError as err:
+        raise CloudError("AWS cannot be asked", target=target, words=str(err)) from None
+
+
+_WHAT = {
+    "AccessDenied": "these credentials may not do that",
+    "InvalidAccessKeyId": "AWS does not know the access key",
+    "SignatureDoesNotMatch": "the secret key does not belong to the access key",
+    "NoSuchBucket": "the bucket does not exist",
+    "404": "there is no such bucket or object",
+    "403": "these credentials may not do that",
+}
+_NEXT = {
+    "NoSuchBucket": "make the bucket, or correct its name in the configuration",
+    "InvalidAccessKeyId": "correct AWS_ACCESS_KEY",
+    "SignatureDoesNotMatch": "correct AWS_SECRET_KEY",
+}
