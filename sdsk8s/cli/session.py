@@ -107,7 +107,9 @@ class Session:
             if missing:
                 keep = {n: f"{ref}@{digest}" for n, (ref, digest) in kept.items() if digest}
                 refs |= self.images.refs(missing, keep if keep_dependencies else None)
-            bundles = live_bundles(c, live)
+            # New images from the tree are newer than what was shipped: a bundle kept would hide their code.
+            newer = from_tree and any(refs[name] != ref for name, (ref, _) in kept.items() if name in refs)
+            bundles = {} if newer else live_bundles(c, live)
             digests |= dict(bundles.values())
             shipped = {queue: ref for queue, (ref, _) in bundles.items()} | dict(new_bundles or {})
             objects = render(self.site, self.catalogue, c, texts, refs, shipped)
