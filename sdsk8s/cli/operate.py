@@ -52,13 +52,15 @@ def operate(
         keep_dependencies=keep_dependencies,
         stores=stores,
     )
-    return plan_and_run(session, verb, target, make, options, flag)
+    return plan_and_run(session, verb, target, make, options, flag, legacy=legacy)
 
 
 Make = Callable[[], tuple[Plan, dict[str, str]]]
 
 
-def plan_and_run(session: Session, verb: str, target: str, make: Make, options: Options, flag: str) -> int:
+def plan_and_run(
+    session: Session, verb: str, target: str, make: Make, options: Options, flag: str, *, legacy: bool = False
+) -> int:
     """Plan, show or ask, lock, plan again, run; the exit code. make: the plan and the digests that it relies on."""
     looks = options.dry_run or options.print_kubectl
     if not options.yes and not looks:
