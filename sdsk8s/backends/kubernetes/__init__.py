@@ -6,6 +6,7 @@ snapshot(cluster) -> {kind: {name: object}}            everything of ours, of Se
 wait(cluster, [RolloutReady | Gone | JobDone], timeout, on_change, informer=, cancelled=)
 Informer(cluster, selector)                            the watches that several waits share
 exec_(cluster, pod, container, argv, stdin, timeout) -> ExecResult(code, stdout, stderr, cut)
+forward(cluster, service, port) -> context with "127.0.0.1:PORT"
 Lock(cluster, name, holder, message, on_lost=)         a Lease that expires
 review, doctor_checks                                  permissions and health
 foreign_fields(object)                                 what other tools or hands have set on it
@@ -21,6 +22,7 @@ from sdsk8s.backends.kubernetes.connect import connect
 from sdsk8s.backends.kubernetes.doctor import Check, doctor_checks
 from sdsk8s.backends.kubernetes.exec import ExecResult, exec_
 from sdsk8s.backends.kubernetes.failures import ApiError, FieldConflict
+from sdsk8s.backends.kubernetes.forward import forward
 from sdsk8s.backends.kubernetes.informer import Informer
 from sdsk8s.backends.kubernetes.leases import Lock, LockStatus
 from sdsk8s.backends.kubernetes.ownership import foreign_fields
@@ -30,5 +32,6 @@ from sdsk8s.backends.kubernetes.wait import SELECTOR, wait
 
 __all__ = [
     "SELECTOR", "ApiError", "Check", "Cluster", "ExecResult", "FieldConflict", "Gone", "Informer", "JobDone", "Lock",
-    "LockStatus", "RolloutReady", "connect", "doctor_checks", "exec_", "foreign_fields", "review", "snapshot", "wait",
+    "LockStatus", "RolloutReady", "connect", "doctor_checks", "exec_", "foreign_fields", "forward", "review",
+    "snapshot", "wait",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -87,7 +87,9 @@ def exec_(
     query += [("command", word) for word in argv]
     where = f"pod {pod}, container {container}"
     deadline = time.monotonic() + timeout
-    socket = _open(cluster, cluster.path("Pod", pod, "exec") + "?" + urlencode(query), where, deadline)
+    socket = connect_socket(
+        cluster, cluster.path("Pod", pod, "exec") + "?" + urlencode(query), where, deadline=deadline
+    )
     try:
         if stdin is not None and socket.getsubprotocol() != V5:
             raise ClusterError(
@@ -139,15 +141,18 @@ def _feed(socket: Any, stdin: bytes) -> None:
         pass  # the command has ended without reading all of it: its exit code tells
 
 
-def _open(cluster: Cluster, url: str, where: str, deadline: float) -> Any:
-    """A connected socket. Nothing has run before the handshake is over, so it may be tried again."""
+def connect_socket(
+    cluster: Cluster, url: str, where: str, protocols: Sequence[str] = (V5, V4), deadline: float = float("inf")
+) -> Any:
+    """A connected WebSocket. Nothing has run before the handshake is over, so it may be tried again."""
     transport = cluster.transport
     give_up = min(deadline, time.monotonic() + _START_SECONDS)
     renewed, pause = False, 0.3
     while True:
         used = transport.auth_headers()
         try:
-            return _connect(transport.configuration, "ws" + transport.host.removeprefix("http") + url, used)
+            address = "ws" + transport.host.removeprefix("http") + url
+            return _connect(transport.configuration, address, used, protocols)
         except websocket.WebSocketBadStatusException as err:
             code = int(err.status_code)
             if code == 401 and not renewed and transport.reload(used):
@@ -174,7 +179,7 @@ def _refusal(code: int, status: Mapping[str, Any], where: str) -> ApiError:
     return err
 
 
-def _connect(configuration: Any, url: str, headers: Mapping[str, str]) -> Any:
+def _connect(configuration: Any, url: str, headers: Mapping[str, str], protocols: Sequence[str]) -> Any:
     from kubernetes.stream.ws_client import websocket_proxycare
 
     trust: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE}
@@ -193,7 +198,7 @@ def _connect(configuration: Any, url: str, headers: Mapping[str, str]) -> Any:
     if configuration.proxy or configuration.proxy_headers:
         options = websocket_proxycare(options, configuration, url, headers)
     socket = websocket.WebSocket(sslopt=trust, skip_utf8_validation=True)
-    socket.connect(url, subprotocols=[V5, V4], suppress_origin=True, **options)
+    socket.connect(url, subprotocols=list(protocols), suppress_origin=True, **options)
     return socket
 
 

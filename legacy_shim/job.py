@@ -1,0 +1,61 @@
+"""`sds job list STATUS`: jobs of the status index. The legacy tool parsed the command and did nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from sdsk8s.backends.search.client import exactly
+from sdsk8s.cli.endpoints import search_engine
+from sdsk8s.cli.options import Options
+from sdsk8s.cli.session import Session
+from sdsk8s.errors import UsageError
+from sdsk8s.model.names import unknown
+
+ENGINE = "MOZART_ES"
+INDEX = "job_status-current"
+STATES = ("queued", "started", "completed", "failed", "deduped", "offline", "revoked")
+MOST = 1000
+COLUMNS = ("time", "status", "id", "name", "queue")
+
+
+def listing(options: Options, *, status: str) -> int:
+    """Newest jobs of a status first, at most a thousand; the table says when there are more."""
+    wanted = status.removeprefix("job-")
+    if wanted not in STATES and wanted != "all":
+        raise UsageError(f'no job status is called "{status}"', words=unknown(wanted, [*STATES, "all"]))
+    query = {"match_all": {}} if wanted == "all" else exactly("status", f"job-{wanted}")
+    body = {
+        "size": MOST, "query": query, "track_total_hits": True,
+        "sort": [{"@timestamp": {"order": "desc", "unmapped_type": "date"}}],
+    }  # fmt: skip
+    with search_engine(Session(options), ENGINE) as engine:
+        answer = engine.search(INDEX, body)
+    jobs = [row(hit) for hit in answer["hits"]["hits"]]
+    total = answer["hits"]["total"]
+    total = int(total["value"] if isinstance(total, dict) else total)
+    if options.output == "json":
+        click.echo(json.dumps({"status": wanted, "total": total, "jobs": jobs}, indent=2))
+        return 0
+    widths = [max([len(c), *(len(j[c]) for j in jobs)]) for c in COLUMNS]
+    for cells in [[c.upper() for c in COLUMNS], *([j[c] for c in COLUMNS] for j in jobs)]:
+        click.echo("  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip())
+    if total > len(jobs):
+        click.echo(f"{len(jobs)} of {total}; the newest are shown", err=True)
+    return 0
+
+
+def row(hit: Any) -> dict[str, str]:
+    """One job as the table shows it."""
+    doc = hit["_source"]
+    job = doc.get("job") or {}
+    info = job.get("job_info") or {}
+    return {
+        "time": str(doc.get("@timestamp") or ""),
+        "status": str(doc.get("status") or ""),
+        "id": str(doc.get("payload_id") or hit["_id"]),
+        "name": str(job.get("name") or doc.get("type") or ""),
+        "queue": str(info.get("job_queue") or doc.get("job_queue") or ""),
+    }

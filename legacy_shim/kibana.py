@@ -1,0 +1,111 @@
+"""`sds kibana import|export|delete`: the dashboards of job and worker metrics."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sdsk8s.cli.confirm import need_terminal
+from sdsk8s.cli.endpoints import dashboards
+from sdsk8s.cli.options import Options
+from sdsk8s.cli.session import Session
+from sdsk8s.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sdsk8s.backends.search import Dashboards
+
+PREFIX = "METRICS"
+"""Configuration keys of the side that has the dashboards."""
+FOLDERS = {"elasticsearch": "kibana_dashboard_import", "opensearch": "opensearch_dashboards_import"}
+SETS = (
+    ("logstash-*", "@timestamp", ("job-dashboards.json", "worker-dashboards.json")),
+    ("sdswatch-*", "sdswatch_timestamp", ("sdswatch-dashboards.json",)),
+)
+"""(index pattern, its time field, files); the first pattern becomes the default one."""
+WAIT_SECONDS = 120.0
+EXPORT = "dashboards.ndjson"
+"""Name of the file that an export writes into the working folder."""
+
+
+def kibana(options: Options, *, job_type: str) -> int:
+    session = Session(options)
+    files = read_files(session) if job_type != "export" else []
+    if not options.yes and job_type != "export":
+        need_terminal(f"kibana {job_type}", "-f")
+        words = {"import": "Importing", "delete": "Deleting"}[job_type]
+        answer = click.prompt(f"{words} dashboards. Continue [y/n]", err=True, show_default=False)
+        if answer.strip().lower() not in ("y", "yes"):
+            click.echo("not confirmed: nothing was changed", err=True)
+            return 0
+    with dashboards(session, PREFIX) as server:
+        _await(server)
+        return {"import": _import, "export": _export, "delete": _delete}[job_type](server, files)
+
+
+def read_files(session: Session) -> list[list[dict[str, Any]]]:
+    """Objects of each set of SETS, in order. Every file is read and checked before anything is sent."""
+    engine = str(session.site.config.get(f"{PREFIX}_ES_ENGINE") or "elasticsearch")
+    if engine not in FOLDERS:
+        raise ConfigError(f"{PREFIX}_ES_ENGINE is {engine}", words=f"known: {', '.join(FOLDERS)}")
+    found = []
+    for _, _, names in SETS:
+        objects: list[dict[str, Any]] = []
+        for name in names:
+            path = session.home / "files" / FOLDERS[engine] / name
+            try:
+                data = json.loads(path.read_text())
+                objects += data["objects"]
+            except (OSError, ValueError, KeyError, TypeError) as err:
+                raise ConfigError(
+                    "the dashboards cannot be read", target=str(path), words=f"{type(err).__name__}: {err}",
+                    next="the file is an export: an object with a list `objects`",
+                ) from None  # fmt: skip
+        found.append(objects)
+    return found
+
+
+def _await(server: Dashboards) -> None:
+    from sdsk8s.backends.search import SearchError
+
+    end = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            server.ready()
+            return
+        except SearchError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(2)
+
+
+def _import(server: Dashboards, files: list[list[dict[str, Any]]]) -> int:
+    total = 0
+    for (pattern, field, _), objects in zip(SETS, files, strict=True):
+        index = {"type": "index-pattern", "id": pattern, "attributes": {"title": pattern, "timeFieldName": field}}
+        total += server.load([index, *(o for o in objects if (o["type"], o["id"]) != ("index-pattern", pattern))])
+    server.default_pattern(SETS[0][0])
+    click.echo(f"{total} objects imported; {SETS[0][0]} is the default index pattern")
+    return 0
+
+
+def _export(server: Dashboards, files: list[list[dict[str, Any]]]) -> int:
+    objects = server.export()
+    Path(EXPORT).write_text("".join(json.dumps(o, sort_keys=True) + "\n" for o in objects))
+    click.echo(f"{len(objects)} objects written to {EXPORT}", file=sys.stdout)
+    return 0
+
+
+def _delete(server: Dashboards, files: list[list[dict[str, Any]]]) -> int:
+    """Removes what an import brings; objects of the site's own stay."""
+    gone = there = 0
+    for (pattern, _, _), objects in zip(SETS, files, strict=True):
+        for kind, object_id in [*((o["type"], o["id"]) for o in reversed(objects)), ("index-pattern", pattern)]:
+            there += 1
+            gone += server.delete(kind, object_id)
+    click.echo(f"{gone} objects deleted, {there - gone} were not there")
+    return 0

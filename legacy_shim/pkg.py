@@ -1,0 +1,142 @@
+"""`sds pkg ls|export|import|rm`: containers with their job specs, in the legacy tool's documents and tar layout."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from legacy_shim.rules import ENGINE, INDICES, store
+from sdsk8s.backends.search.client import exactly
+from sdsk8s.cli.endpoints import search_engine
+from sdsk8s.cli.options import Options
+from sdsk8s.cli.payloads import Payloads
+from sdsk8s.cli.session import Session
+from sdsk8s.errors import RefusedError, UsageError
+from sdsk8s.files.package import PackageFile, write_package
+from sdsk8s.model.names import unknown
+from sdsk8s.model.package import Package, folder_name
+
+if TYPE_CHECKING:
+    from sdsk8s.backends.search import Search
+
+CONTAINERS, JOB_SPECS = "containers", "job_specs"
+IOS = {"mozart": "hysds_ios-mozart", "grq": "hysds_ios-grq"}
+ON_FIRST = ("mozart", "figaro")
+"""Values of an input's `component` that belong to the first index; every other one to the second."""
+
+
+def ls(options: Options) -> int:
+    """One container id per line."""
+    with search_engine(Session(options), ENGINE) as engine:
+        ids = engine.ids(CONTAINERS)
+    if options.output == "json":
+        click.echo(json.dumps({"containers": ids}))
+        return 0
+    for container_id in ids:
+        click.echo(container_id)
+    return 0
+
+
+def export(options: Options, *, id: str, outdir: str, accounts: bool, skip: bool) -> int:
+    """Write `<outdir>/<id>.sdspkg.tar`."""
+    session = Session(options)
+    name = folder_name(id)
+    target = Path(outdir) / f"{name}.tar"
+    for path in (target, Path(outdir) / name):
+        if path.exists():
+            raise RefusedError(f"{path} is there already", next="move it away, or choose another folder with -o")
+    with search_engine(session, ENGINE) as engine:
+        package = collect(engine, id)
+    if not accounts:
+        package = package.without_accounts()
+    payloads = Payloads(session)
+    wanted = package.own() if skip else package.payloads()
+    Path(outdir).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=outdir, prefix=".sdspkg-") as folder:
+        for file, url in wanted.items():
+            click.echo(f"fetching {url}", err=True)
+            payloads.fetch(url, Path(folder) / file)
+        write_package(package.moved({}), name, Path(folder), target)
+    click.echo(str(target))
+    return 0
+
+
+def collect(engine: Search, container_id: str) -> Package:
+    """Everything that belongs to a container. UsageError with the nearest id when there is none."""
+    container = engine.get(CONTAINERS, container_id)
+    if container is None:
+        raise UsageError(
+            f'no container is called "{container_id}"', words=unknown(container_id, engine.ids(CONTAINERS))
+        )
+    specs = [doc for _, doc in engine.all(JOB_SPECS, exactly("container", container_id))]
+    ios = []
+    names = set()
+    for spec in specs:
+        for index in IOS.values():
+            ios += [doc for _, doc in engine.all(index, exactly("job-specification", spec["id"]))]
+        names.add(spec["id"])
+    rules = {
+        side: [doc for _, doc in engine.all(index) if doc.get("job_spec") in names or doc.get("job_type") in names]
+        for side, index in INDICES.items()
+    }
+    return Package({"id": container_id, **container}, tuple(specs), tuple(ios), rules)
+
+
+def load(options: Options, *, file: str, skip: bool) -> int:
+    """Load a package: images first, then what refers to them."""
+    session = Session(options)
+    payloads = Payloads(session)
+    with PackageFile(Path(file)) as opened:
+        package = opened.package
+        places = {name: payloads.place(name) for name in package.payloads()}
+        sent = 0
+        for name in package.own() if skip else package.payloads():
+            content = opened.image(name)
+            if content is not None:
+                click.echo(f"storing {name} at {places[name]}", err=True)
+                payloads.store(content, places[name])
+                sent += 1
+        moved = package.moved(places)
+        with search_engine(session, ENGINE) as engine:
+            index_package(engine, moved)
+    click.echo(
+        f"{moved.container['id']}: {len(moved.job_specs)} job specs, {len(moved.hysds_ios)} inputs, "
+        f"{sum(map(len, moved.user_rules.values()))} rules, {sent} images"
+    )
+    return 0
+
+
+def index_package(engine: Search, package: Package) -> None:
+    """Put all documents of a package into their indices, under their own ids."""
+    for spec in package.job_specs:
+        engine.put(JOB_SPECS, spec["id"], spec)
+    for io in package.hysds_ios:
+        engine.put(IOS["mozart" if io.get("component") in ON_FIRST else "grq"], io["id"], io)
+    for side, rules in package.user_rules.items():
+        if side in INDICES:
+            store(engine, INDICES[side], rules)
+    # Last: a container that can be seen is complete.
+    engine.put(CONTAINERS, package.container["id"], package.container)
+
+
+def rm(options: Options, *, id: str) -> int:
+    """Remove a container, its job specs and their inputs. Dependency images and user rules stay, as they did."""
+    session = Session(options)
+    gone: list[Any] = []
+    with search_engine(session, ENGINE) as engine:
+        package = collect(engine, id)
+        engine.delete(CONTAINERS, id)
+        for spec in package.job_specs:
+            for index in IOS.values():
+                for doc_id, _ in engine.all(index, exactly("job-specification", spec["id"])):
+                    gone.append(engine.delete(index, doc_id))
+            gone.append(engine.delete(JOB_SPECS, spec["id"]))
+    words = f"{id}: {len(package.job_specs)} job specs and {len(gone) - len(package.job_specs)} inputs removed"
+    for url in package.own().values():
+        words += ", its image too" if Payloads(session).remove(url) else f"; its image stays: {url}"
+    click.echo(words)
+    return 0
