@@ -70,14 +70,14 @@ def read_files(session: Session) -> list[list[dict[str, Any]]]:
 
 
 def _await(server: Dashboards) -> None:
-    from sdsk8s.backends.search import SearchError
+    from sdsk8s.backends.search import HttpError
 
     end = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             server.ready()
             return
-        except SearchError:
+        except HttpError:
             if time.monotonic() > end:
                 raise
             time.sleep(2)

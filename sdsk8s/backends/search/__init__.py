@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sdsk8s.backends.search.client import Search, SearchError
+from sdsk8s.backends.http import HttpError
+from sdsk8s.backends.search.client import Search
 from sdsk8s.backends.search.dashboards import Dashboards
 
-__all__ = ["Dashboards", "Search", "SearchError"]
+__all__ = ["Dashboards", "HttpError", "Search"]

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from sdsk8s.backends.search.http import Http, SearchError
-
-__all__ = ["Search", "SearchError"]
+from sdsk8s.backends.http import Http
 
 Document = dict[str, Any]
 PAGE = 500

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from urllib3.filepost import encode_multipart_formdata
 
-from sdsk8s.backends.search.http import Http, SearchError
+from sdsk8s.backends.http import Http, HttpError
 
 HEADER = {"elasticsearch": "kbn-xsrf", "opensearch": "osd-xsrf"}
 """The header that each asks for on every change."""
@@ -24,12 +24,12 @@ class Dashboards(Http):
         self._headers = {HEADER[engine]: "true"}
 
     def ready(self) -> str:
-        """The version; SearchError while it does not answer."""
+        """The version; HttpError while it does not answer."""
         answer = self.send("GET", "/api/status")
         return str((answer.get("version") or {}).get("number", "")) if isinstance(answer, dict) else ""
 
     def load(self, lines: Iterable[Mapping[str, Any]]) -> int:
-        """Import objects, replacing those of the same id. Returns how many; SearchError names the first that failed."""
+        """Import objects, replacing those of the same id. Returns how many; HttpError names the first that failed."""
         text = "\n".join(json.dumps(line) for line in lines) + "\n"
         body, kind = encode_multipart_formdata({"file": ("objects.ndjson", text.encode(), "application/ndjson")})
         headers = {**self._headers, "Content-Type": kind}
@@ -37,7 +37,7 @@ class Dashboards(Http):
         failed = answer.get("errors") or []
         if failed or not answer.get("success"):
             first = failed[0] if failed else answer
-            raise SearchError(
+            raise HttpError(
                 f"{len(failed) or 'some'} objects were not imported", target=self.base,
                 words=f"{first.get('type', '')} {first.get('id', '')}: {first.get('error', first)}",
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One HTTP service: requests that are checked, with the server's own words in the error."""
+"""An HTTP service that sites run: requests that are checked, with the server's own words in the error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sdsk8s.errors import SdsError
 SECONDS = urllib3.Timeout(connect=10, read=60)
 
 
-class SearchError(SdsError):
+class HttpError(SdsError):
     """The service is away, or answers with an error; `code` is the HTTP status, 0 without an answer."""
 
     code = 0
@@ -30,26 +30,31 @@ class Http:
         self._pool = urllib3.PoolManager(headers=headers, timeout=SECONDS, retries=False, **checks)
 
     def send(self, method: str, path: str, body: Any = None, *, headers: Any = None, ok: tuple[int, ...] = ()) -> Any:
-        """The answer's JSON (its text where it has none). SearchError for a status of 400 or above not in `ok`."""
+        """The answer's JSON (its text where it has none). HttpError for a status of 400 or above not in `ok`."""
+        return self.exchange(method, path, body, headers=headers, ok=ok)[0]
+
+    def exchange(
+        self, method: str, path: str, body: Any = None, *, headers: Any = None, ok: tuple[int, ...] = (),
+        raw: bool = False,
+    ) -> tuple[Any, Any]:  # fmt: skip
+        """The same with the headers of the answer; raw: its text as it is. Redirects are not followed."""
         data, more = self._body(body)
         try:
             answer = self._pool.request(
-                method, f"{self.base}{path}", body=data, headers={**self._pool.headers, **more, **(headers or {})}
-            )
+                method, f"{self.base}{path}", body=data, redirect=False,
+                headers={**self._pool.headers, **more, **(headers or {})},
+            )  # fmt: skip
         except urllib3.exceptions.HTTPError as err:
-            raise SearchError(f"{self.base} does not answer", words=str(err), next="sds status") from None
+            raise HttpError(f"{self.base} does not answer", words=str(err), next="sds status") from None
         text = answer.data.decode(errors="replace")
-        try:
-            parsed = json.loads(text) if text else None
-        except ValueError:
-            parsed = text
+        parsed = text if raw else _parsed(text)
         if answer.status >= 400 and answer.status not in ok:
-            failure = SearchError(
+            failure = HttpError(
                 f"{method} {path.partition('?')[0]} ended with {answer.status}", target=self.base, words=_words(parsed)
             )
             failure.code = answer.status
             raise failure
-        return parsed
+        return parsed, answer.headers
 
     @staticmethod
     def _body(body: Any) -> tuple[bytes | None, dict[str, str]]:
@@ -58,6 +63,13 @@ class Http:
         if isinstance(body, bytes):
             return body, {}
         return json.dumps(body).encode(), {"Content-Type": "application/json"}
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return text
 
 
 def _words(answer: Any) -> str:

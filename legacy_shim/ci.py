@@ -1,0 +1,139 @@
+"""`sds ci add_job|remove_job|build_job`: jobs of the site's Jenkins that build containers from repositories."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import click
+import jinja2
+
+from sdsk8s.backends.jenkins import Jenkins
+from sdsk8s.cli.options import Options
+from sdsk8s.cli.session import Session
+from sdsk8s.errors import ConfigError, UsageError
+
+_REPO = re.compile(r"(?:.+//[^/]*/|[^/@]+@[^/:]+:)(?:.*/)?([^/]+)/([^/]+?)(?:\.git)?/?")
+STORAGE_KEYS = {
+    "s3": ("S3_ENDPOINT", "CODE_BUCKET"),
+    "gs": ("GS_ENDPOINT", "CODE_BUCKET"),
+    "dav": ("DAV_USER", "DAV_PASSWORD", "DAV_SERVER"),
+}
+"""Configuration keys of each kind of storage."""
+RELEASES = "origin/tags/release-*"
+PORT = 8080
+BUILD_SECONDS = 6 * 3600.0
+
+
+def job_name(venue: str, repo: str, branch: str | None) -> str:
+    """VENUE_container-builder_OWNER_REPO[_BRANCH]. UsageError when the address names no owner and repository."""
+    found = _REPO.fullmatch(repo)
+    if found is None:
+        raise UsageError(
+            f"no owner and repository in {_masked(repo)}", words="https://HOST/OWNER/REPO.git or git@HOST:OWNER/REPO"
+        )
+    tail = f"_{branch.replace('/', '-')}" if branch else ""
+    return f"{venue}_container-builder_{found[1]}_{found[2]}{tail}"
+
+
+def add_job(options: Options, *, repo: str, storage: str, branch: str | None, token: bool) -> int:
+    """Make the job, or renew its configuration."""
+    session = Session(options)
+    config = session.site.config
+    name = job_name(_venue(session), repo, branch)
+    context = {
+        **config,
+        "PROJECT_URL": _with_token(session, repo) if token else repo,
+        "BRANCH": branch,
+        "BRANCH_SPEC": "**" if branch else RELEASES,
+        "STORAGE_URL": storage_url(config, storage),
+    }
+    text = _rendered(session, "config-branch.xml" if branch else "config.xml", context)
+    new = _server(session).put(name, text)
+    click.echo(f"{name}: {'made' if new else 'renewed'}")
+    return 0
+
+
+def remove_job(options: Options, *, repo: str, branch: str | None) -> int:
+    session = Session(options)
+    name = job_name(_venue(session), repo, branch)
+    _server(session).delete(name)
+    click.echo(f"{name}: removed")
+    return 0
+
+
+def build_job(options: Options, *, repo: str, branch: str | None) -> int:
+    """Build and wait; the console's text is the output."""
+    session = Session(options)
+    name = job_name(_venue(session), repo, branch)
+    result = _server(session).build(name, lambda text: click.echo(text, nl=False), BUILD_SECONDS)
+    click.echo(f"{name}: {result}", err=result != "SUCCESS")
+    return 0 if result == "SUCCESS" else 1
+
+
+def storage_url(config: Any, kind: str) -> str:
+    """Where built containers go. ConfigError names the keys that are missing."""
+    keys = {
+        "s3": ("S3_ENDPOINT", "CODE_BUCKET"),
+        "gs": ("GS_ENDPOINT", "CODE_BUCKET"),
+        "dav": ("DAV_USER", "DAV_PASSWORD", "DAV_SERVER"),
+    }
+    wanted = keys[kind.removesuffix("s") if kind in ("s3s", "davs") else kind]
+    values = [str(config.get(k) or "") for k in wanted]
+    if not all(values):
+        missing = ", ".join(k for k, v in zip(wanted, values, strict=True) if not v)
+        raise ConfigError(f"storage {kind} needs {missing}", next="sds configure")
+    if kind.startswith("dav"):
+        user, password, server = quote(values[0], safe=""), quote(values[1], safe=""), values[2]
+        return f"{kind}://{user}:{password}@{server}/repository/products/containers/"
+    return f"{kind}://{values[0]}/{values[1]}/"
+
+
+def _venue(session: Session) -> str:
+    venue = session.site.config.get("VENUE")
+    if not venue:
+        raise ConfigError("VENUE is empty", target=f"{session.home}/config", next="sds configure")
+    return str(venue)
+
+
+def _with_token(session: Session, repo: str) -> str:
+    token = session.site.config.get("GIT_OAUTH_TOKEN")
+    if not token:
+        raise ConfigError("GIT_OAUTH_TOKEN is empty", target=f"{session.home}/config", next="leave -k out, or set it")
+    parts = urlsplit(repo)
+    if not parts.netloc:
+        raise UsageError("-k needs an https address", words=repo)
+    return urlunsplit(parts._replace(netloc=f"{token}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def _rendered(session: Session, name: str, context: dict[str, Any]) -> str:
+    folder = session.home / "files"
+    loader = jinja2.FileSystemLoader(str(folder))
+    try:
+        return jinja2.Environment(loader=loader, autoescape=True).get_template(name).render(**context)
+    except jinja2.TemplateNotFound:
+        raise ConfigError(f"there is no template {name}", target=str(folder), next="sdsk8s files diff") from None
+    except jinja2.TemplateError as err:
+        raise ConfigError("the template cannot be filled in", target=str(folder / name), words=str(err)) from None
+
+
+def _server(session: Session) -> Jenkins:
+    config = session.site.config
+    user, key = (str(config.get(k) or "").strip() for k in ("JENKINS_API_USER", "JENKINS_API_KEY"))
+    if not user or not key:
+        raise ConfigError(
+            "Jenkins needs an API user and key", target=f"{session.home}/config",
+            next="set JENKINS_API_USER and JENKINS_API_KEY",
+        )  # fmt: skip
+    base = config.get("JENKINS_URL") or (f"http://{config['CI_PVT_IP']}:{PORT}" if config.get("CI_PVT_IP") else "")
+    if not base:
+        raise ConfigError(
+            "the place of Jenkins is not known", target=f"{session.home}/config", next="set JENKINS_URL or CI_PVT_IP"
+        )
+    return Jenkins(str(base), user, key)
+
+
+def _masked(repo: str) -> str:
+    """The address without what stands before its host."""
+    return re.sub(r"//[^/@]*@", "//", repo)

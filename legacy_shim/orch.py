@@ -1,0 +1,188 @@
+"""`sds orch init|start|stop|logs|ps|run`: once docker-compose on each host, now the same verbs on the cluster."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from typing import Any
+
+import click
+
+from sdsk8s.cli.confirm import confirm, need_terminal
+from sdsk8s.cli.options import Options
+from sdsk8s.cli.session import Session
+from sdsk8s.errors import RefusedError, StepError, UsageError
+from sdsk8s.model.component import Component
+from sdsk8s.model.names import COMPONENT, PART_OF, WORKLOADS
+from sdsk8s.model.pods import pod_facts
+
+CORE = "core"
+"""All components but those that run jobs; what the legacy word meant."""
+VERB = "orch"
+LATEST = "latest"
+
+
+def init(options: Options, *, component: str) -> int:
+    """Render and apply configuration."""
+    return _operate("update", component, options, config_only=True)
+
+
+def start(options: Options, *, component: str, release: str) -> int:
+    """Start. Another release is a matter of images."""
+    if release != LATEST:
+        raise RefusedError(
+            f"orch start -r {release}: a running image is a digest, not a release tag",
+            next="set the image in site.yaml (`images:`), or check the release out into the tree; then sds update",
+        )
+    return _operate("start", component, options)
+
+
+def stop(options: Options, *, component: str) -> int:
+    return _operate("stop", component, options)
+
+
+def logs(options: Options, *, component: str, follow: bool) -> int:
+    from sdsk8s.cli.logs import logs as command
+
+    words = [component, *(["-f"] if follow else []), *_place(options)]
+    command.main(args=words, prog_name="sdsk8s logs", standalone_mode=False)
+    return 0
+
+
+def ps(options: Options, *, component: str) -> int:
+    """Pods of components: name, state, restarts, age, node."""
+    session = Session(options)
+    rows = [("NAME", "READY", "STATE", "RESTARTS", "NODE")]
+    now = session.cluster.now()
+    for c in _chosen(session, component):
+        for pod in session.cluster.list("Pod", c.selector()):
+            facts = pod_facts(pod, now)
+            rows.append((
+                pod["metadata"]["name"], "yes" if facts.ready else "no", facts.reason or str(pod["status"].get("phase") or ""),
+                str(facts.restarts), str(pod["spec"].get("nodeName") or ""),
+            ))  # fmt: skip
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def run(options: Options, *, component: str, command: list[str]) -> int:
+    """A command in a new pod made from the component's first workload; its output, and its exit code as ours."""
+    session = Session(options)
+    component_ = session.catalogue.get(component)
+    words, folder = _words(list(command))
+    pod = one_off(_template(session, component_), component_.name, words, folder, session.site.namespace)
+    cluster = session.cluster
+    name = cluster.create(pod)["metadata"]["name"]
+    try:
+        code = _wait(cluster, name, options.timeout)
+        for line in cluster.logs(name, pod["spec"]["containers"][0]["name"]):
+            click.echo(line)
+    finally:
+        cluster.delete("Pod", name)
+    if code != 0:
+        click.echo(f"the command ended with {code}", err=True)
+    return 0 if code == 0 else 1
+
+
+def one_off(template: Any, component: str, words: list[str], folder: str, namespace: str) -> dict[str, Any]:
+    """A pod of the template that runs the words once. Probes and the labels that Services select are left out."""
+    spec = copy.deepcopy(dict(template["spec"]))
+    main = spec["containers"][0]
+    for key in ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle", "ports"):
+        main.pop(key, None)
+    if words:
+        main["command"], main["args"] = words, []
+    if folder:
+        main["workingDir"] = folder
+    spec |= {"containers": [main], "restartPolicy": "Never"}
+    spec.pop("topologySpreadConstraints", None)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": f"{component}-run-",
+            "namespace": namespace,
+            "labels": {PART_OF: "sds", "sdsk8s/run": component},
+        },
+        "spec": spec,
+    }
+
+
+def _words(command: list[str]) -> tuple[list[str], str]:
+    """(the command's words, its folder): -w DIR may stand before the command; -v has no counterpart."""
+    folder = ""
+    while command and command[0].startswith("-"):
+        option = command.pop(0)
+        if option == "--":
+            break
+        if option.startswith("-v") or option == "--volume":
+            raise RefusedError("orch run -v: a pod mounts claims, not folders of this host", next="sdsk8s cp")
+        if option not in ("-w", "--workdir") or not command:
+            raise UsageError(f"orch run does not know {option}", next="-- before a command that begins with a dash")
+        folder = command.pop(0)
+    return command, folder
+
+
+def _template(session: Session, component: Component) -> Any:
+    for kind in WORKLOADS:
+        for obj in session.cluster.list(kind, f"{COMPONENT}={component.name}"):
+            return obj["spec"]["template"]
+    raise StepError(
+        f"{component.name} is not deployed",
+        target=f"namespace {session.site.namespace}",
+        next=f"sds start {component.name}",
+    )
+
+
+def _wait(cluster: Any, name: str, timeout: float) -> int:
+    """The exit code of the pod's only container. StepError when it cannot start or takes too long."""
+    end = time.monotonic() + timeout
+    while True:
+        pod = cluster.get("Pod", name)
+        status = (pod or {}).get("status") or {}
+        state = next(iter(status.get("containerStatuses") or ()), {}).get("state") or {}
+        if "terminated" in state:
+            return int(state["terminated"].get("exitCode", 1))
+        waiting = (state.get("waiting") or {}).get("reason", "")
+        stuck = waiting in ("ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "CreateContainerError")
+        if pod is None or stuck or status.get("phase") == "Failed" or time.monotonic() > end:
+            words = (state.get("waiting") or {}).get("message") or status.get("message") or ""
+            raise StepError("the command did not end" if not stuck else waiting, target=f"pod {name}", words=words)
+        time.sleep(0.5)
+
+
+def _operate(verb: str, component: str, options: Options, **kw: bool) -> int:
+    from sdsk8s.cli.operate import operate
+
+    if component not in ("all", CORE):
+        return operate(verb, component, options, flag="-f", legacy=True, **kw)
+    session = Session(options)
+    worst = 0
+    if not options.yes and not options.dry_run:
+        need_terminal(verb, "-f")
+        if not confirm(verb, component):
+            click.echo("not confirmed: nothing was changed", err=True)
+            return 0
+        options = dataclasses.replace(options, yes=True)
+    for c in _chosen(session, component):
+        worst = max(worst, operate(verb, c.name, options, flag="-f", legacy=True, **kw))
+    return worst
+
+
+def _chosen(session: Session, component: str) -> list[Component]:
+    if component == "all":
+        return [c for c in session.catalogue.select("all", VERB) if not c.stub]
+    if component == CORE:
+        return [c for c in session.catalogue.select("all", VERB) if not c.stub and "reset" in c.verbs]
+    return [session.catalogue.get(component)]
+
+
+def _place(options: Options) -> list[str]:
+    given = {
+        "--home": options.home, "--context": options.context, "--kubeconfig": options.kubeconfig,
+        "-n": options.namespace,
+    }  # fmt: skip
+    return [word for option, value in given.items() if value for word in (option, value)]
