@@ -58,10 +58,8 @@ def ps(options: Options, *, component: str) -> int:
     for c in _chosen(session, component):
         for pod in session.cluster.list("Pod", c.selector()):
             facts = pod_facts(pod, now)
-            rows.append((
-                pod["metadata"]["name"], "yes" if facts.ready else "no", facts.reason or str(pod["status"].get("phase") or ""),
-                str(facts.restarts), str(pod["spec"].get("nodeName") or ""),
-            ))  # fmt: skip
+            state = facts.reason or str(pod["status"].get("phase") or "")
+            rows.append((facts.name, "yes" if facts.ready else "no", state, str(facts.restarts), facts.node))
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
@@ -143,7 +141,8 @@ def _wait(cluster: Any, name: str, timeout: float) -> int:
     while True:
         pod = cluster.get("Pod", name)
         status = (pod or {}).get("status") or {}
-        state = next(iter(status.get("containerStatuses") or ()), {}).get("state") or {}
+        containers = status.get("containerStatuses") or [{}]
+        state = containers[0].get("state") or {}
         if "terminated" in state:
             return int(state["terminated"].get("exitCode", 1))
         waiting = (state.get("waiting") or {}).get("reason", "")
