@@ -1,0 +1,1 @@
+"""Job management of the demo system: celery application, orchestrator, workers, user rules."""

@@ -1,0 +1,1 @@
+"""Shared by every package of the demo system: search engine, records, clock."""
