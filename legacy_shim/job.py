@@ -18,6 +18,8 @@ ENGINE = "MOZART_ES"
 INDEX = "job_status-current"
 STATES = ("queued", "started", "completed", "failed", "deduped", "offline", "revoked")
 MOST = 1000
+TIMES = ("@timestamp", "modified", "created")
+"""Fields that may say when a job got its status; the first that the index knows as a date counts."""
 COLUMNS = ("time", "status", "id", "name", "queue")
 
 
@@ -27,13 +29,11 @@ def listing(options: Options, *, status: str) -> int:
     if wanted not in STATES and wanted != "all":
         raise UsageError(f'no job status is called "{status}"', words=unknown(wanted, [*STATES, "all"]))
     query = {"match_all": {}} if wanted == "all" else exactly("status", f"job-{wanted}")
-    body = {
-        "size": MOST, "query": query, "track_total_hits": True,
-        "sort": [{"@timestamp": {"order": "desc", "unmapped_type": "date"}}],
-    }  # fmt: skip
     with search_engine(Session(options), ENGINE) as engine:
-        answer = engine.search(INDEX, body)
-    jobs = [row(hit) for hit in answer["hits"]["hits"]]
+        time = engine.date_field(INDEX, TIMES)
+        sort = [{time: {"order": "desc"}}] if time else ["_doc"]
+        answer = engine.search(INDEX, {"size": MOST, "query": query, "track_total_hits": True, "sort": sort})
+    jobs = [row(hit, time) for hit in answer["hits"]["hits"]]
     total = answer["hits"]["total"]
     total = int(total["value"] if isinstance(total, dict) else total)
     if options.output == "json":
@@ -47,15 +47,15 @@ def listing(options: Options, *, status: str) -> int:
     return 0
 
 
-def row(hit: Any) -> dict[str, str]:
-    """One job as the table shows it."""
+def row(hit: Any, time: str) -> dict[str, str]:
+    """One job as the table shows it. time: the field that says when."""
     doc = hit["_source"]
     job = doc.get("job") or {}
     info = job.get("job_info") or {}
     return {
-        "time": str(doc.get("@timestamp") or ""),
+        "time": str(doc.get(time or TIMES[0]) or ""),
         "status": str(doc.get("status") or ""),
-        "id": str(doc.get("payload_id") or hit["_id"]),
-        "name": str(job.get("name") or doc.get("type") or ""),
-        "queue": str(info.get("job_queue") or doc.get("job_queue") or ""),
+        "id": str(doc.get("payload_id") or doc.get("id") or hit["_id"]),
+        "name": str(job.get("name") or doc.get("name") or doc.get("type") or ""),
+        "queue": str(info.get("job_queue") or doc.get("job_queue") or doc.get("queue") or ""),
     }

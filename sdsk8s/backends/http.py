@@ -77,6 +77,7 @@ def _words(answer: Any) -> str:
     if isinstance(answer, dict):
         error = answer.get("error", answer)
         if isinstance(error, dict):
-            return str(error.get("reason") or error.get("message") or error)[:1000]
+            causes = error.get("root_cause") or [{}]  # the outer reason is often only "all shards failed"
+            return str(causes[0].get("reason") or error.get("reason") or error.get("message") or error)[:1000]
         return f"{error}: {answer['message']}"[:1000] if answer.get("message") else str(error)[:1000]
     return str(answer or "")[:1000]

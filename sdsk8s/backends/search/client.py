@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -40,6 +40,20 @@ class Search(Http):
         """One search's answer, as the engine gives it."""
         found: Document = self.send("POST", f"/{quote(index, safe=',*')}/_search", dict(body))
         return found
+
+    def date_field(self, index: str, names: Sequence[str]) -> str:
+        """The first of these fields that all parts of the index map as a date, or ""."""
+        answer = self.send(
+            "GET", f"/{quote(index, safe=',*')}/_mapping/field/{quote(','.join(names), safe=',@')}", ok=(404,)
+        )
+        parts = [part.get("mappings") or {} for part in answer.values()] if isinstance(answer, dict) else []
+        for name in names:
+            kinds = [
+                ((p.get(name) or {}).get("mapping") or {}).get(name.rpartition(".")[2], {}).get("type") for p in parts
+            ]
+            if kinds and all(kind == "date" for kind in kinds):
+                return name
+        return ""
 
     def get(self, index: str, doc_id: str) -> Document | None:
         """A document, or None."""

@@ -1,1 +1,0 @@
-"""Job management of the demo system: celery application, orchestrator, workers, user rules."""

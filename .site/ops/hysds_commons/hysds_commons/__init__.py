@@ -1,1 +1,0 @@
-"""Shared by every package of the demo system: search engine, records, clock."""
