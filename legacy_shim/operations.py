@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sdsk8s.cli.options import Options
 
 
@@ -36,7 +38,7 @@ def status(options: Options, *, component: str) -> int:
     return show(component, options, legacy=True)
 
 
-def _operate(verb: str, component: str, options: Options, **kw: bool) -> int:
+def _operate(verb: str, component: str, options: Options, **kw: Any) -> int:
     from sdsk8s.cli.operate import operate
 
     return operate(verb, component, options, flag="-f", legacy=True, **kw)

@@ -153,11 +153,11 @@ def _wait(cluster: Any, name: str, timeout: float) -> int:
         time.sleep(0.5)
 
 
-def _operate(verb: str, component: str, options: Options, **kw: bool) -> int:
+def _operate(verb: str, component: str, options: Options, *, config_only: bool = False) -> int:
     from sdsk8s.cli.operate import operate
 
     if component not in ("all", CORE):
-        return operate(verb, component, options, flag="-f", legacy=True, **kw)
+        return operate(verb, component, options, config_only=config_only, flag="-f", legacy=True)
     session = Session(options)
     worst = 0
     if not options.yes and not options.dry_run:
@@ -167,7 +167,7 @@ def _operate(verb: str, component: str, options: Options, **kw: bool) -> int:
             return 0
         options = dataclasses.replace(options, yes=True)
     for c in _chosen(session, component):
-        worst = max(worst, operate(verb, c.name, options, flag="-f", legacy=True, **kw))
+        worst = max(worst, operate(verb, c.name, options, config_only=config_only, flag="-f", legacy=True))
     return worst
 
 

@@ -8,7 +8,8 @@ import click
 
 from sdsk8s.errors import RefusedError
 
-GERUND = {"start": "Starting", "stop": "Stopping", "reset": "Resetting", "update": "Updating"}
+GERUND = {"start": "Starting", "stop": "Stopping", "reset": "Resetting", "update": "Updating", "undo": "Undoing",
+          "redeploy": "Redeploying", "restart": "Restarting"}  # fmt: skip
 
 
 def need_terminal(verb: str, force_flag: str) -> None:

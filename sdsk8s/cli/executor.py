@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,11 @@ from sdsk8s.planner.steps import (
     Exec,
     Pack,
     Push,
+    Record,
+    Restart,
     Scale,
     Step,
+    Unstick,
     Upload,
     WaitGone,
     WaitJob,
@@ -32,7 +37,8 @@ if TYPE_CHECKING:
 
 
 class ClusterExecutor:
-    """digests: {reference: digest} known before the run; Build steps add theirs."""
+    """digests: {reference: digest} known before the run; Build steps add theirs. author: who, why and in which run,
+    for what is recorded."""
 
     def __init__(
         self,
@@ -42,6 +48,7 @@ class ClusterExecutor:
         logs: Path,
         timeout: float,
         bundles: Bundles | None = None,
+        author: Mapping[str, str] | None = None,
     ) -> None:
         self._cluster = cluster
         self._images = images
@@ -49,6 +56,7 @@ class ClusterExecutor:
         self._logs = logs
         self._timeout = timeout
         self._bundles = bundles
+        self._author = dict(author or {})
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._informer: Informer | None = None
@@ -96,6 +104,36 @@ class ClusterExecutor:
 
     def _delete(self, step: Delete, say: Say) -> None:
         self._cluster.delete(step.kind, step.name)
+
+    def _restart(self, step: Restart, say: Say) -> None:
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        notes = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": at}}}
+        self._cluster.patch(step.kind, step.name, {"spec": {"template": notes}})
+
+    def _unstick(self, step: Unstick, say: Say) -> str:
+        from sdsk8s.backends.kubernetes import free_stuck_pods
+
+        freed = free_stuck_pods(self._cluster, step.name, self._timeout, self._cancelled.is_set)
+        return f"deleted {', '.join(freed)}" if freed else "none was in the way"
+
+    def _record(self, step: Record, say: Say) -> str:
+        from sdsk8s.backends.kubernetes import save_revision
+        from sdsk8s.model.history import Revision, config_hash, fingerprint, images_in
+
+        with self._lock:
+            known = dict(self._digests)
+        objects = [pin_digests(o, known) for o in step.objects]
+        revision = Revision(
+            step.component,
+            0,
+            when=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            images=images_in(objects),
+            config=config_hash(objects),
+            content=fingerprint(objects),
+            **self._author,
+        )
+        saved = save_revision(self._cluster, revision, objects, step.trees)
+        return f"revision {saved.number}"
 
     def _waitready(self, step: WaitReady, say: Say) -> None:
         from sdsk8s.backends.kubernetes import RolloutReady

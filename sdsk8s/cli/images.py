@@ -116,6 +116,20 @@ class Images:
         """
         return {name: self._ref(name, (kept or {}).get(name, ""), layer) for name in specs}
 
+    def trees(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """{image: {path of a source file, package first: 12 hex digits}} of images that are made of packages."""
+        found = {}
+        for name in names:
+            spec = self._specs[name]
+            if spec.external is None and spec.packages:
+                inputs = self.workshop.inputs(spec).items()
+                found[name] = {
+                    path.removeprefix("packages/"): digest[:12] + digest[64:]
+                    for path, digest in inputs
+                    if path.startswith("packages/")
+                }
+        return found
+
     def built_here(self, name: str) -> bool:
         """False when a finished image of somebody else is used."""
         return self._specs[name].external is None or name in self._overrides

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -34,11 +34,18 @@ def operate(
     stores: bool = False,
     flag: str = "--yes",
     legacy: bool = False,
+    reason: str = "",
+    rollback: bool = True,
+    revision: int | None = None,
+    workload: str = "",
 ) -> int:
     """Run one verb on one target (a component, a store, or `all`). Returns the exit code.
 
     flag: how the front end calls the option that answers yes, for the refusal without a terminal.
     legacy: `all` is every component whose `verbs` include the verb, instead of every component.
+    reason: the operator's words for the history.
+    rollback: what a failed update or redeploy breaks goes back to its last revision.
+    revision, workload: of undo and of restart.
     """
     session = Session(options)
     chosen = _choose(session, verb, target, stores, legacy)
@@ -51,15 +58,27 @@ def operate(
         config_only=config_only,
         keep_dependencies=keep_dependencies,
         stores=stores,
+        revision=revision,
+        workload=workload,
     )
-    return plan_and_run(session, verb, target, make, options, flag, legacy=legacy)
+    put_back = rollback and verb in ("update", "redeploy")
+    return plan_and_run(session, verb, target, make, options, flag, legacy=legacy, reason=reason, put_back=put_back)
 
 
 Make = Callable[[], tuple[Plan, dict[str, str]]]
 
 
 def plan_and_run(
-    session: Session, verb: str, target: str, make: Make, options: Options, flag: str, *, legacy: bool = False
+    session: Session,
+    verb: str,
+    target: str,
+    make: Make,
+    options: Options,
+    flag: str,
+    *,
+    legacy: bool = False,
+    reason: str = "",
+    put_back: bool = False,
 ) -> int:
     """Plan, show or ask, lock, plan again, run; the exit code. make: the plan and the digests that it relies on."""
     looks = options.dry_run or options.print_kubectl
@@ -77,8 +96,8 @@ def plan_and_run(
         if not confirm(verb, target, legacy=legacy):
             click.echo("not confirmed: nothing was changed", err=True)
             return 0
-    plan, report = _execute(session, plan, make, options)
-    return _finish(plan, report, options)
+    plan, report, back = _execute(session, plan, make, options, reason, put_back)
+    return _finish(plan, report, options, back)
 
 
 def make_plan(
@@ -90,8 +109,18 @@ def make_plan(
     config_only: bool = False,
     keep_dependencies: bool = False,
     stores: bool = False,
+    revision: int | None = None,
+    workload: str = "",
 ) -> tuple[Plan, dict[str, str]]:
     """The plan and the image digests that it relies on. Reads the cluster, changes nothing."""
+    from sdsk8s.cli import rollouts
+
+    if verb == "undo":
+        return rollouts.undo(session, target, chosen, revision), {}
+    if verb == "redeploy":
+        return rollouts.redeploy(session, target, chosen), {}
+    if verb == "restart":
+        return rollouts.restart(session, target, chosen, workload), {}
     namespace = namespace_object(session.site)
     live = session.snapshot()
     if verb == "stop":
@@ -109,6 +138,7 @@ def make_plan(
         levels = session.levels(wanted)
         plan = plan_update(target, levels, live, namespace, config_only=config_only, stores=below)
         planned = [*below, *wanted]
+        plan = rollouts.recorded(session, plan, [*below, *wanted], live, from_tree=not config_only)
     elif verb == "reset":
         from sdsk8s.planner.reset import plan_reset
 
@@ -122,6 +152,7 @@ def make_plan(
         wanted, live = session.wanted([*needed, *chosen], live, from_tree=False)
         plan = plan_start(target, session.levels(wanted), live, namespace)
         planned = wanted
+        plan = rollouts.recorded(session, plan, wanted, live, from_tree=False)
     if not plan.empty:
         from sdsk8s.cli.references import missing_references, refuse_missing
 
@@ -150,10 +181,31 @@ def _choose(session: Session, verb: str, target: str, stores: bool, legacy: bool
     return session.here(chosen)
 
 
-def _execute(session: Session, shown: Plan, replan: Make, options: Options) -> tuple[Plan, Report]:
-    """Take the lock, plan again on what the cluster is now, run. The plan that was run comes back with its report."""
+@dataclass(frozen=True)
+class Back:
+    """What was done about a failed run: plan and report of the way back, and what could not be put back."""
+
+    plan: Plan | None
+    report: Report | None
+    words: list[str]
+
+    @property
+    def state(self) -> str:
+        if self.report is None or self.words:
+            return "not rolled back"
+        return "rolled back to the revision before" if self.report.state() == "done" else "the rollback failed too"
+
+
+def _execute(
+    session: Session, shown: Plan, replan: Make, options: Options, reason: str, put_back: bool
+) -> tuple[Plan, Report, Back | None]:
+    """Take the lock, plan again on what the cluster is now, run. The plan that was run comes back with its report.
+
+    put_back: what a failed run has changed goes back to its last revision, under the same lock.
+    """
     from sdsk8s.backends.kubernetes import Lock
     from sdsk8s.cli.executor import ClusterExecutor
+    from sdsk8s.cli.rollouts import way_back
     from sdsk8s.runner.journal import Journal, new_run_id, who
     from sdsk8s.runner.progress import LiveProgress, plain
     from sdsk8s.runner.run import run
@@ -170,16 +222,32 @@ def _execute(session: Session, shown: Plan, replan: Make, options: Options) -> t
                 "the cluster has changed since this plan was shown; nothing was done", next=f"{message} again"
             )
         journal = Journal(session.home, run_id, plan)
+        author = {"who": who(), "verb": plan.verb, "reason": reason, "run": run_id}
         executor = ClusterExecutor(
-            session.cluster, session.images, digests, journal.folder, options.timeout, session.bundles
+            session.cluster, session.images, digests, journal.folder, options.timeout, session.bundles, author
         )
-        total = len(plan.steps())
-        live = LiveProgress(total) if sys.stderr.isatty() else None
-        with live or nullcontext():
-            report = run(plan, executor, journal, live or plain(total))
+
+        def carry_out(what: Plan, journal: Journal) -> Report:
+            total = len(what.steps())
+            live = LiveProgress(total) if sys.stderr.isatty() else None
+            with live or nullcontext():
+                return run(what, executor, journal, live or plain(total))
+
+        report = carry_out(plan, journal)
+        back: Back | None = None
+        if report.failed() and not report.interrupted and put_back:
+            click.echo(f"{message} has failed: {_first_cause(report)}", err=True)
+            way, words = way_back(session, plan, report)
+            if way is not None or words:
+                done = None if way is None else carry_out(way, Journal(session.home, f"{run_id}-back", way))
+                back = Back(way, done, words)
     if lock.lost:
         click.echo(f"warning: the lock was not held all the time: {lock.lost}", err=True)
-    return plan, report
+    return plan, report, back
+
+
+def _first_cause(report: Report) -> str:
+    return next((o.error.what for o in report.failed() if o.error is not None), "a step failed")
 
 
 def _ensure_namespace(session: Session, plan: Plan) -> None:
@@ -205,6 +273,8 @@ def _show_on(out: Any, plan: Plan, *, kubectl: bool = False) -> None:
     click.echo(f"plan: {plan.verb} {plan.target} in namespace {plan.namespace}, {len(plan.steps())} steps", file=out)
     for line in plan_lines(plan, kubectl=kubectl):
         click.echo(line, file=out)
+    for change in plan.changes:
+        click.echo(f"change: {change}", file=out)
     for note in plan.notes:
         click.echo(f"note: {note}", file=out)
 
@@ -219,11 +289,23 @@ def _finish_empty(plan: Plan, options: Options) -> None:
     click.echo(f"{plan.verb} {plan.target}: nothing to do")
 
 
-def _finish(plan: Plan, report: Report, options: Options) -> int:
+def _finish(plan: Plan, report: Report, options: Options, back: Back | None = None) -> int:
     from sdsk8s.cli.report import print_report, report_as_dict
 
+    code = {"done": 0, "failed": 1, "partial": 3, "interrupted": 130}[report.state()]
     if options.output == "json":
-        click.echo(json.dumps(report_as_dict(plan, report), indent=2))
-    else:
-        print_report(plan, report)
-    return {"done": 0, "failed": 1, "partial": 3, "interrupted": 130}[report.state()]
+        body = report_as_dict(plan, report)
+        if back is not None:
+            way = report_as_dict(back.plan, back.report) if back.plan and back.report else None
+            body["rollback"] = {"state": back.state, "run": way and way["run"], "steps": way["steps"] if way else []}
+            body["rollback"]["notes"] = back.words
+        click.echo(json.dumps(body, indent=2))
+        return code
+    if back is not None and back.plan is not None and back.report is not None:
+        print_report(back.plan, back.report)
+    for word in back.words if back is not None else ():
+        click.echo(f"note: {word}")
+    print_report(plan, report)
+    if back is not None:
+        click.echo(f"{plan.verb} {plan.target}: {back.state}")
+    return code

@@ -17,6 +17,8 @@ def _run(
     config_only: bool = False,
     keep_dependencies: bool = False,
     stores: bool = False,
+    reason: str = "",
+    rollback: bool = True,
     **kw: Any,
 ) -> None:
     from sdsk8s.cli.operate import operate
@@ -27,13 +29,26 @@ def _run(
     for name in component:  # a typo in the last name must not be found after the first one has been changed
         catalogue.select(name)
     codes = [
-        operate(verb, name, options, config_only=config_only, keep_dependencies=keep_dependencies, stores=stores)
+        operate(
+            verb,
+            name,
+            options,
+            config_only=config_only,
+            keep_dependencies=keep_dependencies,
+            stores=stores,
+            reason=reason,
+            rollback=rollback,
+        )
         for name in component
     ]
     raise click.exceptions.Exit(max(codes))
 
 
 _component = click.argument("component", nargs=-1, required=True, shell_complete=complete_component)
+reason_option = click.option("-m", "--reason", default="", metavar="TEXT", help="Why, for `history`.")
+rollback_option = click.option(
+    "--rollback/--no-rollback", default=True, help="After a failure, go back to the last revision.", show_default=True
+)
 _stores = click.option("--stores", is_flag=True, help="Also the stores that the components need.")
 
 
@@ -71,6 +86,8 @@ def reset(component: tuple[str, ...], **kw: Any) -> None:
 @click.option("-c", "--config-only", is_flag=True, help="Configuration only: no image is built or changed.")
 @click.option("--copy", "copy_code", is_flag=True, help="Copy code into running pods instead (development).")
 @click.option("--ndeps", is_flag=True, help="Keep the dependencies that run, whatever the trees require by now.")
+@reason_option
+@rollback_option
 @site_options
 @run_options
 def update(

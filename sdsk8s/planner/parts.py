@@ -8,9 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdsk8s.model.component import Component
+from sdsk8s.model.history import containers
 from sdsk8s.model.live import Live, Object
 from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH, REPLICAS, WORKLOADS
-from sdsk8s.planner.steps import Apply, Build, Delete, Exec, Node, Scale, WaitGone, WaitJob, WaitReady, group, walk
+from sdsk8s.planner.steps import (
+    Apply,
+    Build,
+    Delete,
+    Exec,
+    Node,
+    Scale,
+    Unstick,
+    WaitGone,
+    WaitJob,
+    WaitReady,
+    group,
+    walk,
+)
 
 
 @dataclass(frozen=True)
@@ -36,10 +50,26 @@ def builds(wanted: list[Wanted], live: Live) -> list[Node]:
 
 
 def differs(obj: Object, live: Live) -> bool:
-    """True when the object is not there or was applied with other content."""
-
+    """True when the object is not there, was applied with other content, or runs another image than it is to."""
+    kind, name = obj["kind"], obj["metadata"]["name"]
     want = str(obj["metadata"].get("annotations", {}).get(APPLIED, ""))
-    return live.applied_hash(obj["kind"], obj["metadata"]["name"]) != want
+    return live.applied_hash(kind, name) != want or bool(other_images(obj, live))
+
+
+def other_images(obj: Object, live: Live) -> list[str]:
+    """Containers of an existing workload that run another digest than wanted: a moved tag, or somebody's hand."""
+    old = live.get(obj["kind"], obj["metadata"]["name"])
+    if obj["kind"] not in WORKLOADS or old is None:
+        return []
+    runs = {c["name"]: str(c.get("image", "")) for c in containers(old)}
+    out = []
+    for c in containers(obj):
+        ref, _, digest = str(c.get("image", "")).partition("@")
+        digest = digest or live.digests.get(ref) or ""
+        # A tag without a digest was applied so, where the registry could not be asked: that is no difference.
+        if digest and runs.get(c["name"], ref) not in (ref, f"{ref}@{digest}"):
+            out.append(str(c["name"]))
+    return out
 
 
 def apply_step(obj: Object, live: Live, *, reason: str, running: bool | None) -> Apply:
@@ -93,7 +123,7 @@ def _why(obj: Object, live: Live) -> str:
     changed = []
     was, now = _template(old), _template(obj)
     if was and now:
-        if _images(was) != _images(now):
+        if _images(was) != _images(now) or other_images(obj, live):
             changed.append("image")
         if _note(was, CONFIG_HASH) != _note(now, CONFIG_HASH):
             changed.append("configuration")
@@ -112,7 +142,8 @@ def _template(obj: Object) -> Mapping[str, Any] | None:
 
 def _images(template: Mapping[str, Any]) -> list[str]:
     spec = template.get("spec", {})
-    return [c.get("image", "") for c in [*spec.get("initContainers", ()), *spec.get("containers", ())]]
+    every = [*spec.get("initContainers", ()), *spec.get("containers", ())]
+    return [str(c.get("image", "")).partition("@")[0] for c in every]
 
 
 def _note(template: Mapping[str, Any], key: str) -> str:
@@ -150,6 +181,17 @@ def scale_up(w: Wanted, live: Live) -> list[Node]:
             reason = "recorded by the last stop" if recorded is not None else "replicas of the manifest"
             steps.append(Scale(reason, kind, name, 0, want))
     return steps
+
+
+def unstick(changes: list[Node], live: Live, *, always: bool = False) -> list[Node]:
+    """For every StatefulSet that changes and is not ready: its controller would wait for the pods of before."""
+    return [
+        Unstick("pods that never became ready would be waited for", "StatefulSet", step.obj["metadata"]["name"])
+        for node in changes
+        for step in walk(node)
+        if isinstance(step, Apply) and step.obj["kind"] == "StatefulSet" and step.change == "update"
+        if always or not live.ready("StatefulSet", step.obj["metadata"]["name"])
+    ]
 
 
 def wait_ready(w: Wanted, live: Live, changes: list[Node]) -> list[Node]:

@@ -225,6 +225,53 @@ class Push(Step):
 
 
 @dataclass(frozen=True)
+class Restart(Step):
+    """New pods for a workload; its spec stays as it is but for a time in the pod template."""
+
+    kind: str
+    name: str
+
+    def title(self) -> str:
+        return f"restart {self.kind}/{self.name}"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"kubectl -n {namespace} rollout restart {self.kind.lower()}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Unstick(Step):
+    """Delete pods of a StatefulSet that are of another than its newest revision and not ready."""
+
+    kind: str
+    name: str
+
+    def title(self) -> str:
+        return f"free {self.kind}/{self.name} of pods that never became ready"
+
+    def kubectl(self, namespace: str) -> str:
+        pods = f"the pods of {self.name} that are not ready"
+        return f"kubectl -n {namespace} get pods -L controller-revision-hash  # then delete {pods}"
+
+
+@dataclass(frozen=True)
+class Record(Step):
+    """Keep what was applied as the component's next revision; images by digest.
+
+    trees: {image: {source file: hash}}, None for "as before"
+    """
+
+    component: str
+    objects: tuple[Object, ...]
+    trees: Mapping[str, Mapping[str, str]] | None = None
+
+    def title(self) -> str:
+        return f"record the revision of {self.component}"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"kubectl -n {namespace} get secrets -l sdsk8s/history={self.component}  # sdsk8s writes the next"
+
+
+@dataclass(frozen=True)
 class Group:
     """Steps under one heading, one after the other or side by side."""
 
@@ -245,6 +292,8 @@ class Plan:
     namespace: str
     root: Group
     notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    """Lines on what the plan changes in trees and configuration, against what was rolled out last."""
 
     def steps(self) -> list[Step]:
         return list(walk(self.root))

@@ -44,6 +44,8 @@ def plan_update(
             chosen = _config_part(w, live) if config_only else w
             up = parts.is_running(w.component, live)
             changes = parts.deploy(chosen, live, running=up)
+            if up:
+                changes += parts.unstick(changes, live)
             after = parts.wait_ready(chosen, live, changes) if changes and up else []
             prune = parts.prune_jobs(w, live) if changes and up and not config_only else []
             children.extend(group(w.component.name, [*changes, *after, *prune]))

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 from typing import Any
 
-from sdsk8s.planner.steps import Apply, Group, Node, Plan, Step
+from sdsk8s.planner.steps import Apply, Group, Node, Plan, Record, Step
 
 
 def plan_as_dict(plan: Plan) -> dict[str, Any]:
@@ -17,6 +17,7 @@ def plan_as_dict(plan: Plan) -> dict[str, Any]:
         "target": plan.target,
         "namespace": plan.namespace,
         "notes": list(plan.notes),
+        "changes": list(plan.changes),
         "plan": _node(plan.root, plan.namespace, counter),
     }
 
@@ -41,6 +42,9 @@ def _node(node: Node, namespace: str, counter: Any) -> dict[str, Any]:
             data[field.name] = getattr(node, field.name)
     if isinstance(node, Apply):
         data["obj"] = masked(node.obj)
+    if isinstance(node, Record):  # what is recorded is what was applied: the Apply steps show it
+        data["objects"] = [f"{o['kind']}/{o['metadata']['name']}" for o in node.objects]
+        del data["trees"]
     return data
 
 

@@ -10,6 +10,8 @@ forward(cluster, service, port) -> context with "127.0.0.1:PORT"
 Lock(cluster, name, holder, message, on_lost=)         a Lease that expires
 review, doctor_checks                                  permissions and health
 foreign_fields(object)                                 what other tools or hands have set on it
+revisions, load_revision, save_revision                what was rolled out: history and undo
+free_stuck_pods(cluster, name, timeout)                of a StatefulSet that waits for a bad revision
 
 Everything fails with ClusterError; ApiError (a ClusterError) has the HTTP code and the conflicts of an apply.
 """
@@ -23,15 +25,17 @@ from sdsk8s.backends.kubernetes.doctor import Check, doctor_checks
 from sdsk8s.backends.kubernetes.exec import ExecResult, exec_
 from sdsk8s.backends.kubernetes.failures import ApiError, FieldConflict
 from sdsk8s.backends.kubernetes.forward import forward
+from sdsk8s.backends.kubernetes.history import load_revision, revisions, save_revision
 from sdsk8s.backends.kubernetes.informer import Informer
 from sdsk8s.backends.kubernetes.leases import Lock, LockStatus
 from sdsk8s.backends.kubernetes.ownership import foreign_fields
 from sdsk8s.backends.kubernetes.snapshot import snapshot
+from sdsk8s.backends.kubernetes.unstick import free_stuck_pods
 from sdsk8s.backends.kubernetes.verdict import Gone, JobDone, RolloutReady
 from sdsk8s.backends.kubernetes.wait import SELECTOR, wait
 
 __all__ = [
     "SELECTOR", "ApiError", "Check", "Cluster", "ExecResult", "FieldConflict", "Gone", "Informer", "JobDone", "Lock",
-    "LockStatus", "RolloutReady", "connect", "doctor_checks", "exec_", "foreign_fields", "forward", "review",
-    "snapshot", "wait",
+    "LockStatus", "RolloutReady", "connect", "doctor_checks", "exec_", "foreign_fields", "forward", "free_stuck_pods",
+    "load_revision", "review", "revisions", "save_revision", "snapshot", "wait",
 ]  # fmt: skip

@@ -225,6 +225,22 @@ def stuck_revision(obj: Object, pods: Iterable[Object]) -> str:
     return ""
 
 
+def obsolete_pods(obj: Object, pods: Iterable[Object]) -> list[str]:
+    """Names of a StatefulSet's pods that are not ready and not of its newest revision; those that end are left out."""
+    wanted = obj.get("status", {}).get("updateRevision")
+    return [
+        str(p["metadata"]["name"])
+        for p in pods
+        if _owned(p, obj["metadata"]["uid"])
+        and wanted
+        and _revision(p) != wanted
+        and not p["metadata"].get("deletionTimestamp")
+        and not any(
+            c.get("type") == "Ready" and c.get("status") == "True" for c in p.get("status", {}).get("conditions") or ()
+        )
+    ]
+
+
 def _revision(pod: Object) -> str:
     return str((pod["metadata"].get("labels") or {}).get("controller-revision-hash", ""))
 
