@@ -63,13 +63,13 @@ HOOKS: dict[str, Hook] = {
     "fab": Hook("fab.command:fab"),
     "completion": Hook("operations:completion", reads=True),
     "help": Hook("helptext:show", reads=True, json=True),
+    "start_tps": Hook("tps:start_tps", plans=True, json=True),
+    "stop_tps": Hook("tps:stop_tps", plans=True, json=True),
     "ship": Hook("operations:ship", plans=True, json=True),
     "status": Hook("operations:status", reads=True, json=True),
 }
 
 INSTEAD = {
-    "start_tps": "`sds start COMPONENT` starts the stores that it needs; `sdsk8s start STORE` starts one",
-    "stop_tps": "`sdsk8s stop STORE`, or `sdsk8s stop COMPONENT --stores`",
     "cloud": "the cloud's own tools; replicas are set with `kubectl scale`",
 }
 """What to do instead, for verbs without a hook: by the whole verb, else by its first word."""

@@ -47,3 +47,16 @@ def test_init_and_start_of_what_runs_change_nothing(system: System) -> None:
     assert "nothing to do" in system.sds("orch", "init", "grq", "-f").out
     assert "nothing to do" in system.sds("orch", "start", "grq", "-f").out
     assert system.workloads() == before
+
+
+def test_the_stores_of_a_component_stop_and_start_with_their_data(system: System) -> None:
+    system.smoke()
+    claims = {c["metadata"]["uid"] for c in system.get("pvc")["items"]}
+    done = system.sds("stop_tps", "grq", "-f")
+    assert "also serve" in done.err and "mozart" in done.err
+    assert not system.pods("sdsk8s/component=elasticsearch")
+    system.sds("start_tps", "grq", "-f")
+    assert system.pods("sdsk8s/component=elasticsearch")
+    assert {c["metadata"]["uid"] for c in system.get("pvc")["items"]} == claims
+    system.sds("start", "all", "-f")
+    system.smoke()
