@@ -50,7 +50,6 @@ setup(
         "pyyaml>=6.0.1,<7",
         "jinja2>=3.1.4,<4",
         "ruamel.yaml>=0.18,<0.20",
-        "merge3>=0.0.15,<0.1",
         "rich>=13.7,<16",
         # boto3 needs python-dateutil below 3, kubernetes 37 needs 3: together they are 36
         "kubernetes>=36.0.3,<37",

