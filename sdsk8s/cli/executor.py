@@ -21,6 +21,7 @@ from sdsk8s.planner.steps import (
     Restart,
     Scale,
     Step,
+    Supervise,
     Unstick,
     Upload,
     WaitGone,
@@ -159,14 +160,19 @@ class ClusterExecutor:
         wait(self._cluster, [goal], self._timeout, say, informer=self._informer, cancelled=self._cancelled.is_set)
 
     def _exec(self, step: Exec, say: Say) -> str:
+        return self._command(step.reason, self._ready_pod(step), step.container, step.command)
+
+    def _supervise(self, step: Supervise, say: Say) -> str:
+        return self._command(step.title(), step.pod, step.container, step.command)
+
+    def _command(self, what: str, pod: str, container: str, command: tuple[str, ...]) -> str:
         from sdsk8s.backends.kubernetes import exec_
 
-        pod = self._ready_pod(step)
-        result = exec_(self._cluster, pod, step.container, list(step.command), timeout=self._timeout)
+        result = exec_(self._cluster, pod, container, list(command), timeout=self._timeout)
         if result.code != 0:
             raise StepError(
-                f"{step.reason}: the command ended with {result.code}",
-                target=f"pod {pod}, container {step.container}",
+                f"{what}: the command ended with {result.code}",
+                target=f"pod {pod}, container {container}",
                 words=(result.stderr or result.stdout).decode(errors="replace")[-1500:],
             )
         text = result.stdout.decode(errors="replace").strip()

@@ -38,6 +38,7 @@ def operate(
     rollback: bool = True,
     revision: int | None = None,
     workload: str = "",
+    program: str = "",
 ) -> int:
     """Run one verb on one target (a component, a store, or `all`). Returns the exit code.
 
@@ -45,7 +46,7 @@ def operate(
     legacy: `all` is every component whose `verbs` include the verb, instead of every component.
     reason: the operator's words for the history.
     rollback: what a failed update or redeploy breaks goes back to its last revision.
-    revision, workload: of undo and of restart.
+    revision: of undo. workload: of restart. program: of restart, stop and start, inside the workload's pods.
     """
     session = Session(options)
     chosen = _choose(session, verb, target, stores, legacy)
@@ -60,6 +61,7 @@ def operate(
         stores=stores,
         revision=revision,
         workload=workload,
+        program=program,
     )
     put_back = rollback and verb in ("update", "redeploy")
     return plan_and_run(session, verb, target, make, options, flag, legacy=legacy, reason=reason, put_back=put_back)
@@ -111,10 +113,17 @@ def make_plan(
     stores: bool = False,
     revision: int | None = None,
     workload: str = "",
+    program: str = "",
 ) -> tuple[Plan, dict[str, str]]:
     """The plan and the image digests that it relies on. Reads the cluster, changes nothing."""
     from sdsk8s.cli import rollouts
 
+    if program:
+        from sdsk8s.cli import programs
+        from sdsk8s.model.target import Target
+
+        (component,) = chosen
+        return programs.plan(session, verb, component, Target(target, workload, program)), {}
     if verb == "undo":
         return rollouts.undo(session, target, chosen, revision), {}
     if verb == "redeploy":

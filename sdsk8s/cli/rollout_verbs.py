@@ -34,16 +34,15 @@ def redeploy(component: str, reason: str, rollback: bool, **kw: Any) -> None:
 @site_options
 @run_options
 def restart(target: str, stores: bool, **kw: Any) -> None:
-    """New pods for TARGET: COMPONENT, COMPONENT/WORKLOAD or all. Nothing else is touched."""
+    """New pods for TARGET: COMPONENT, COMPONENT/WORKLOAD or all. Nothing else is touched.
+
+    COMPONENT/WORKLOAD:PROGRAM restarts a program inside the pods that are there.
+    """
     from sdsk8s.cli.operate import operate
-    from sdsk8s.errors import UsageError
     from sdsk8s.model.target import parse_target
 
     aim = parse_target(target)
-    if aim.program:
-        whole = f"{aim.component}/{aim.workload}"
-        raise UsageError(f"{target}: this verb restarts no single program", next=f"sdsk8s restart {whole}")
-    code = operate("restart", aim.component, Options(**kw), stores=stores, workload=aim.workload)
+    code = operate("restart", aim.component, Options(**kw), stores=stores, workload=aim.workload, program=aim.program)
     raise click.exceptions.Exit(code)
 
 

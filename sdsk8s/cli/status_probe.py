@@ -57,7 +57,7 @@ def gather(session: Session, chosen: list[Component]) -> tuple[Live, Probes]:
                 jobs["store", store.name, _name(pod)] = partial(_ask_store, cluster, store, _name(pod))
     for pod in live.objects.get("Pod", {}).values():
         if _component(pod) in names and supervised(pod):
-            jobs["programs", "", _name(pod)] = partial(_ask_supervisord, cluster, pod)
+            jobs["programs", "", _name(pod)] = partial(ask_supervisord, cluster, pod)
     for service in live.objects.get("Service", {}).values():
         if _component(service) in names:
             for url in service_urls(service, nodes):
@@ -92,7 +92,7 @@ def _ask_store(cluster: Cluster, store: Component, pod: str) -> Answer:
     return Answer(pod, done.code == 0, text.splitlines()[-1] if text and done.code else "")
 
 
-def _ask_supervisord(cluster: Cluster, pod: Object) -> list[Program] | str:
+def ask_supervisord(cluster: Cluster, pod: Object) -> list[Program] | str:
     from sdsk8s.backends.kubernetes import exec_
 
     name, container = _name(pod), pod["spec"]["containers"][0]["name"]

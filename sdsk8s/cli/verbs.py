@@ -23,23 +23,30 @@ def _run(
 ) -> None:
     from sdsk8s.cli.operate import operate
     from sdsk8s.cli.session import Session
+    from sdsk8s.errors import UsageError
+    from sdsk8s.model.target import parse_target
 
     options = Options(**kw)
     catalogue = Session(options).catalogue
-    for name in component:  # a typo in the last name must not be found after the first one has been changed
-        catalogue.select(name)
+    aims = [parse_target(name) for name in component]
+    for aim in aims:  # a typo in the last name must not be found after the first one has been changed
+        catalogue.select(aim.component)
+        if aim.workload and not (aim.program and verb in ("start", "stop")):
+            raise UsageError(f"{aim}: {verb} knows components", next=f"sdsk8s {verb} {aim.component}")
     codes = [
         operate(
             verb,
-            name,
+            aim.component,
             options,
             config_only=config_only,
             keep_dependencies=keep_dependencies,
             stores=stores,
             reason=reason,
             rollback=rollback,
+            workload=aim.workload,
+            program=aim.program,
         )
-        for name in component
+        for aim in aims
     ]
     raise click.exceptions.Exit(max(codes))
 
@@ -57,7 +64,10 @@ _stores = click.option("--stores", is_flag=True, help="Also the stores that the 
 @site_options
 @run_options
 def start(component: tuple[str, ...], **kw: Any) -> None:
-    """Start COMPONENT... or all: what is missing is applied, recorded replicas come back, pods are waited for."""
+    """Start COMPONENT... or all: what is missing is applied, recorded replicas come back, pods are waited for.
+
+    COMPONENT/WORKLOAD:PROGRAM starts a program that was stopped inside its pods.
+    """
     _run("start", component, **kw)
 
 
@@ -67,7 +77,10 @@ def start(component: tuple[str, ...], **kw: Any) -> None:
 @site_options
 @run_options
 def stop(component: tuple[str, ...], stores: bool, **kw: Any) -> None:
-    """Stop COMPONENT... or all: workers drain, replicas are recorded, claims stay bound."""
+    """Stop COMPONENT... or all: workers drain, replicas are recorded, claims stay bound.
+
+    COMPONENT/WORKLOAD:PROGRAM stops a program inside its pods, which stay.
+    """
     _run("stop", component, stores=stores, **kw)
 
 

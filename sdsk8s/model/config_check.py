@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sdsk8s.errors import ConfigError
 from sdsk8s.model.names import nearest, secret_word
+from sdsk8s.model.queue import worker_queues
 
 BROKEN, MISSING, WARNING, NOTE = "broken", "missing", "warning", "note"
 """A broken value stops every verb; a missing key stops `config check`; the others are told and accepted."""
@@ -143,6 +145,10 @@ def _queues(value: Any) -> Iterator[Finding]:
         if slug in seen:
             yield Finding(BROKEN, where, 0, f'"{name}" and "{seen[slug]}" would get the same workload name')
         seen[slug] = name
+        try:
+            worker_queues({"QUEUES": [entry]})
+        except ConfigError as err:
+            yield Finding(BROKEN, where, 0, err.what, err.words or "")
         if not isinstance(entry.get("INSTANCE_TYPES"), list):
             yield Finding(WARNING, where, 0, "INSTANCE_TYPES is no list; the legacy tool wanted one")
         metric = entry.get("TOTAL_JOBS_METRIC")

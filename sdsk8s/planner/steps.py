@@ -239,6 +239,26 @@ class Restart(Step):
 
 
 @dataclass(frozen=True)
+class Supervise(Step):
+    """restart, stop or start programs of one pod's supervisord. programs: its names, `GROUP:PROCESS`."""
+
+    pod: str
+    container: str
+    action: str
+    programs: tuple[str, ...]
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("supervisorctl", "-c", "/opt/sds/etc/supervisord.conf", self.action, *self.programs)
+
+    def title(self) -> str:
+        return f"{self.action} {' '.join(self.programs)} in {self.pod}"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"kubectl -n {namespace} exec {self.pod} -c {self.container} -- {shlex.join(self.command)}"
+
+
+@dataclass(frozen=True)
 class Unstick(Step):
     """Delete pods of a StatefulSet that are of another than its newest revision and not ready."""
 

@@ -13,6 +13,7 @@ from sdsk8s.errors import ConfigError
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH, MANAGED_BY, PART_OF, REPLICAS, WORKLOADS
+from sdsk8s.model.queue import STOP_MARGIN, Queue, worker_queues
 from sdsk8s.model.site import Site
 from sdsk8s.render.bundles import with_bundle
 from sdsk8s.render.config import Texts, config_objects
@@ -145,14 +146,16 @@ def _per_queue(
 ) -> list[dict[str, Any]]:
     if not component.per_queue:
         return objects
+    queues = worker_queues(site.config)
+    _refuse_same_names(component.per_queue, queues)
     out: list[dict[str, Any]] = []
     for obj in objects:
         if obj["metadata"]["name"] == component.per_queue:
-            for queue in site.queues():
+            for queue in queues:
                 worker = _for_queue(obj, queue)
                 template = pod_template(worker)
-                if component.bundle and template is not None and queue in bundles:
-                    with_bundle(template, component.bundle, bundles[queue])
+                if component.bundle and template is not None and queue.name in bundles:
+                    with_bundle(template, component.bundle, bundles[queue.name])
                 out.append(worker)
         else:
             out.append(obj)
@@ -165,10 +168,27 @@ def queue_object_name(name: str, queue: str) -> str:
     return f"{name}-{slug}"[:63].rstrip("-")
 
 
-def _for_queue(obj: Mapping[str, Any], queue: str) -> dict[str, Any]:
-    """A copy of a worker object for one queue: name and `app.kubernetes.io/name` get the queue, SDS_QUEUE is set."""
+def _refuse_same_names(name: str, queues: list[Queue]) -> None:
+    seen: dict[str, str] = {}
+    for queue in queues:
+        made = queue_object_name(name, queue.name)
+        if made in seen:
+            raise ConfigError(
+                f'the queues "{seen[made]}" and "{queue.name}" would both get the workload {made}',
+                target="QUEUES",
+                next="rename one of them",
+            )
+        seen[made] = queue.name
+
+
+def _for_queue(obj: Mapping[str, Any], queue: Queue) -> dict[str, Any]:
+    """A copy of a worker object for one queue: `app.kubernetes.io/name`, the grace period and the environment.
+
+    SDS_QUEUE, SDS_PROCESSES (workers per pod) and SDS_STOP_SECONDS (what the programs get to end, inside the grace
+    period) are for the pod's supervisord.
+    """
     clone = copy.deepcopy(dict(obj))
-    name = queue_object_name(clone["metadata"]["name"], queue)
+    name = queue_object_name(clone["metadata"]["name"], queue.name)
     clone["metadata"]["name"] = name
     label = "app.kubernetes.io/name"
     clone["metadata"].setdefault("labels", {})[label] = name
@@ -178,10 +198,15 @@ def _for_queue(obj: Mapping[str, Any], queue: str) -> dict[str, Any]:
     template = pod_template(clone)
     if template is not None:
         template.setdefault("metadata", {}).setdefault("labels", {})[label] = name
-        for c in template["spec"]["containers"]:
-            env = [e for e in c.get("env", ()) if e["name"] != "SDS_QUEUE"]
-            c["env"] = [*env, {"name": "SDS_QUEUE", "value": queue}]
-        for spread in template["spec"].get("topologySpreadConstraints", ()):
+        pod = template["spec"]
+        if queue.grace_seconds is not None:
+            pod["terminationGracePeriodSeconds"] = queue.grace_seconds
+        stop = max(1, pod.get("terminationGracePeriodSeconds", 30) - STOP_MARGIN)
+        extra = {"SDS_QUEUE": queue.name, "SDS_PROCESSES": str(queue.processes), "SDS_STOP_SECONDS": str(stop)}
+        for c in pod["containers"]:
+            env = [e for e in c.get("env", ()) if e["name"] not in extra]
+            c["env"] = [*env, *({"name": k, "value": v} for k, v in extra.items())]
+        for spread in pod.get("topologySpreadConstraints", ()):
             spread["labelSelector"]["matchLabels"][label] = name
     return clone
 

@@ -114,6 +114,7 @@ def test_without_a_terminal_nothing_is_asked(tmp_path: Path, capsys: pytest.Capt
         ("MOZRT_PVT_IP: x", "warning", "nothing is known"),
         ("MY_OWN_KEY: x", "note", "kept"),
         ("QUEUES: [{QUEUE_NAME: a_b}, {QUEUE_NAME: a.b}]", "broken", "same workload name"),
+        ("QUEUES: [{QUEUE_NAME: a, GRACE_SECONDS: 5m}]", "broken", "GRACE_SECONDS is '5m'"),
         ("QUEUES: [{INSTANCE_TYPES: []}]", "broken", "QUEUE_NAME is missing"),
         ("OTHER_VERDI_HOSTS: [{VERDI_PVT_IP: 10.0.0.9}]", "warning", "worker host of its own"),
         ("GRQ_PORT: 99999", "broken", "no port"),

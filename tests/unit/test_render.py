@@ -96,6 +96,31 @@ def test_one_workload_per_queue_with_its_own_selector() -> None:
     assert {"name": "SDS_QUEUE", "value": "job_worker-small"} in env
 
 
+def test_a_queue_has_its_own_grace_period_and_number_of_processes() -> None:
+    config = {"QUEUES": [{"QUEUE_NAME": "a", "GRACE_SECONDS": 3600, "PROCESSES": 4}, {"QUEUE_NAME": "b"}]}
+    one, other = (o["spec"]["template"]["spec"] for o in made(config, per_queue="w") if o["kind"] == "Deployment")
+    assert one["terminationGracePeriodSeconds"] == 3600 and "terminationGracePeriodSeconds" not in other
+    env = [{e["name"]: e["value"] for e in spec["containers"][0]["env"]} for spec in (one, other)]
+    assert env[0] == {"SDS_QUEUE": "a", "SDS_PROCESSES": "4", "SDS_STOP_SECONDS": "3585"}
+    assert env[1] == {"SDS_QUEUE": "b", "SDS_PROCESSES": "1", "SDS_STOP_SECONDS": "15"}, "Kubernetes' own 30 s"
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ({"QUEUE_NAME": "b", "GRACE_SECONDS": 5}, "b.*GRACE_SECONDS is 5"),
+        ({"QUEUE_NAME": "b", "GRACE_SECONDS": True}, "b.*GRACE_SECONDS is True"),
+        ({"QUEUE_NAME": "b", "PROCESSES": "many"}, "b.*PROCESSES is 'many'"),
+        ({"QUEUE_NAME": "b", "PROCESES": 2}, 'b.*unknown key "PROCESES"'),
+        ({"QUEUE_NAME": "a_"}, '"a" and "a_" would both get the workload w-a'),
+        ({"QUEUE_NAME": "a"}, "there twice"),
+    ],
+)
+def test_what_a_queue_cannot_have_is_refused_by_queue_and_key(second: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        made({"QUEUES": [{"QUEUE_NAME": "a"}, second]}, per_queue="w")
+
+
 def test_addresses_come_from_the_readers_place() -> None:
     store = component_from_dict({"name": "q", "store": True, "addresses": {"Q_PVT_IP": "q-service"}}, "/c/q/c.yaml", ())
     reader = component_from_dict({"name": "a"}, "/c/a/c.yaml", ())

@@ -1,0 +1,73 @@
+"""Programs of worker images and the supervisord configurations that run them."""
+
+from __future__ import annotations
+
+import configparser
+import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = ROOT / "dockerfiles" / "worker" / "bin"
+CONFS = sorted((ROOT / "manifests").glob("*/supervisord.*.conf"))
+
+
+def load(name: str) -> ModuleType:
+    loader = SourceFileLoader(name.replace("-", "_"), str(BIN / name))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = before
+    return module
+
+
+def node(*argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-IS", BIN / "sds-node", *argv], capture_output=True, text=True, check=False)
+
+
+def test_a_process_gets_a_name_that_no_other_had() -> None:
+    names = {node("echo", "-n", "queue.00.pod.{life}").stdout for _ in range(5)}
+    assert len(names) == 5 and all(len(n) == len("queue.00.pod.") + 10 for n in names)
+    assert node("no-such-program").stderr == "sds-node: no-such-program: No such file or directory\n"
+
+
+def test_the_program_takes_the_process_over() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-IS", BIN / "sds-node", "sh", "-c", "echo $$"], stdout=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stdout is not None and int(started.stdout.read()) == started.pid
+
+
+@pytest.mark.parametrize("conf", CONFS, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_every_celery_worker_has_a_name_of_one_life(conf: Path) -> None:
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
+    parser.read(conf)
+    programs = [parser[s] for s in parser.sections() if s.startswith("program:")]
+    assert programs and "eventlistener:log" in parser.sections()
+    for program in programs:
+        words = program["command"].split()
+        assert program["stdout_events_enabled"] == "true" and program["stdout_logfile"].startswith("/tmp/")
+        if "celery" in words:
+            assert words[:2] == ["sds-node", "celery"]
+            name = words[words.index("-n") + 1]
+            assert name.endswith(".{life}") and "@" not in name
+
+
+def test_lines_come_whole_and_with_their_programs_name() -> None:
+    lines = load("sds-log-listener").Lines()
+    assert lines.feed("a-00", "one\ntw", 0.0) == ["[a-00] one"]
+    assert lines.feed("b-00", "x\n", 0.5) == ["[b-00] x"]
+    assert lines.feed("a-00", "o\n\n", 1.0) == ["[a-00] two", "[a-00] "]
+    assert lines.feed("a-00", "no end", 2.0) == []
+    assert lines.feed("b-00", "y\n", 9.0) == ["[b-00] y", "[a-00] no end"], "held back no longer"
+    long = lines.feed("a-00", "z" * 20000, 10.0)
+    assert [len(line) for line in long] == [16384 + len("[a-00] ")]
