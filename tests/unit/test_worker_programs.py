@@ -71,3 +71,51 @@ def test_lines_come_whole_and_with_their_programs_name() -> None:
     assert lines.feed("b-00", "y\n", 9.0) == ["[b-00] y", "[a-00] no end"], "held back no longer"
     long = lines.feed("a-00", "z" * 20000, 10.0)
     assert [len(line) for line in long] == [16384 + len("[a-00] ")]
+
+
+def test_a_fatal_program_leaves_its_last_lines_and_every_line_has_its_program(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    conf = tmp_path / "supervisord.conf"
+    conf.write_text(f"""
+[supervisord]
+nodaemon=true
+logfile=/dev/null
+logfile_maxbytes=0
+pidfile={run}/pid
+[unix_http_server]
+file={run}/s
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://{run}/s
+[eventlistener:exit-when-fatal]
+command={sys.executable} -B {BIN}/sds-fatal-listener
+events=PROCESS_STATE_FATAL
+stderr_logfile=/dev/fd/2
+stderr_logfile_maxbytes=0
+[eventlistener:log]
+command={sys.executable} -B {BIN}/sds-log-listener
+events=PROCESS_LOG
+buffer_size=1000
+stderr_logfile=/dev/fd/2
+stderr_logfile_maxbytes=0
+[program:broken]
+command=sh -c "echo no broker here; sleep 0.3; exit 3"
+process_name=%(program_name)s-%(process_num)02d
+numprocs=%(ENV_SDS_PROCESSES)s
+stopwaitsecs=%(ENV_SDS_STOP_SECONDS)s
+startretries=0
+redirect_stderr=true
+stdout_events_enabled=true
+stdout_logfile={tmp_path}/%(program_name)s-%(process_num)02d.log
+""")
+    env = {"PATH": "/usr/bin:/bin", "SDS_RUN": str(run), "SDS_TERMINATION_LOG": str(tmp_path / "ended")}
+    env |= {"SDS_PROCESSES": "2", "SDS_STOP_SECONDS": "5"}
+    done = subprocess.run(
+        [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", conf],
+        env=env, capture_output=True, text=True, timeout=40, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    said = (tmp_path / "ended").read_text()
+    assert "program broken:broken-0" in said and "no broker here" in said, done.stdout
+    assert "[broken-00] no broker here" in done.stderr and "[broken-01] no broker here" in done.stderr
