@@ -191,7 +191,7 @@ def test_image_that_is_not_there(cluster: Cluster, lab: Lab, make: Any) -> None:
 
 def test_crash_with_the_log_of_the_container_before(cluster: Cluster, make: Any) -> None:
     cluster.apply(make("StatefulSet", "w", "echo cannot open the ark; exit 3"))
-    err = refusal(cluster, RolloutReady("StatefulSet", "w"), 40)
+    err = refusal(cluster, RolloutReady("StatefulSet", "w"), 90)
     assert "exit code 3" in err.words and "cannot open the ark" in err.words and "w-0" in err.target
 
 
