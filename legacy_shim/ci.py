@@ -113,7 +113,9 @@ def _rendered(session: Session, name: str, context: dict[str, Any]) -> str:
     try:
         return jinja2.Environment(loader=loader, autoescape=True).get_template(name).render(**context)
     except jinja2.TemplateNotFound:
-        raise ConfigError(f"there is no template {name}", target=str(folder), next="sdsk8s files diff") from None
+        raise ConfigError(
+            f"there is no template {name}", target=str(folder), next="copy it from the legacy installation"
+        ) from None
     except jinja2.TemplateError as err:
         raise ConfigError("the template cannot be filled in", target=str(folder / name), words=str(err)) from None
 
