@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from sdsk8s.errors import RefusedError, SdsError
+from sdsk8s.errors import ClusterError, RefusedError, SdsError
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes import Cluster
@@ -18,6 +19,7 @@ DAY = 24 * 3600.0
 """A command without a time limit of its own. The API server and sshd keep the connection."""
 LARGEST = 64 * 1024 * 1024
 """Bytes of one file through put and get; more is the work of `sdsk8s cp`."""
+TRIES = 3
 _SHELL = 'if command -v bash >/dev/null 2>&1; then exec bash -c "$1"; else exec sh -c "$1"; fi'
 _WRITE = (
     'part="$1.sds-part"; umask 077; cat > "$part" && chmod "$2" "$part" && mv -f "$part" "$1" && exit 0; '
@@ -66,7 +68,7 @@ class PodTarget:
 
     def write(self, data: bytes, path: str, mode: int) -> None:
         _check_size(len(data), path)
-        done = self._exec(["sh", "-c", _WRITE, "sh", expanded(self, path), f"{mode:o}"], data, None)
+        done = self._again(["sh", "-c", _WRITE, "sh", expanded(self, path), f"{mode:o}"], data)
         _written(done, path, self.name)
 
     def read(self, path: str) -> bytes:
@@ -77,7 +79,7 @@ class PodTarget:
         step = 2 * 1024 * 1024
         while True:
             tail = f"tail -c +{len(parts) * step + 1} {quoted(path)} | head -c {step} | base64"
-            done = self._exec(["sh", "-c", f"[ -r {quoted(path)} ] && {tail}"], None, None)
+            done = self._again(["sh", "-c", f"[ -r {quoted(path)} ] && {tail}"], None)
             if done.code != 0:
                 raise SdsError(f"{path} cannot be read", target=self.name, words=done.stderr)
             piece = b64decode(done.stdout)
@@ -85,6 +87,16 @@ class PodTarget:
             _check_size(sum(map(len, parts)), path)
             if len(piece) < step:
                 return b"".join(parts)
+
+    def _again(self, argv: list[str], stdin: bytes | None) -> Ended:
+        """A command that may run twice: tried again when the connection is cut before its exit code is known, which
+        API servers do now and then to commands with input."""
+        for _ in range(TRIES - 1):
+            try:
+                return self._exec(argv, stdin, None)
+            except ClusterError:
+                time.sleep(0.5)
+        return self._exec(argv, stdin, None)
 
     def _exec(self, argv: list[str], stdin: bytes | None, timeout: float | None) -> Ended:
         from sdsk8s.backends.kubernetes import exec_
