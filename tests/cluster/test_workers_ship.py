@@ -18,6 +18,9 @@ from conftest import BIN, System, eventually
 
 pytestmark = pytest.mark.lab
 
+STEADY = pytest.mark.skipif(
+    not os.environ.get("SDSK8S_SHIP_FAULTS"), reason="not steady on the shared system yet: SDSK8S_SHIP_FAULTS=1 runs it"
+)
 QUEUES = ("dumby-job_worker-small", "dumby-job_worker-large")
 WORKERS = tuple(f"verdi-worker-{q.replace('_', '-')}" for q in QUEUES)
 
@@ -102,6 +105,7 @@ def manifest_request(system: System, repository: str, digest: str) -> urllib.req
     return urllib.request.Request(f"http://{system.lab.registry}/v2/{repository}/manifests/{digest}", headers=accept)
 
 
+@STEADY
 def test_a_killed_ship_leaves_the_workers_on_the_earlier_bundle(system: System, code: Path) -> None:
     system.sds("ship")
     old, before = {w: bundle(system, w) for w in WORKERS}, tags(system)
@@ -122,6 +126,7 @@ def test_a_killed_ship_leaves_the_workers_on_the_earlier_bundle(system: System, 
     assert "done" in system.sds("ship", SDS_LOCK_WAIT="120").out
 
 
+@STEADY
 def test_a_bundle_that_is_refused_is_told_by_status_and_the_earlier_workers_go_on(system: System, code: Path) -> None:
     # What is refused, and that nothing is unpacked then: tests/ship/test_bundles.py
     system.sds("ship")
