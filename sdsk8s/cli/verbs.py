@@ -112,5 +112,6 @@ def update(
 
         if config_only or ndeps or stores:
             raise click.UsageError("--copy brings code and nothing else: it goes with none of -c, --ndeps, --stores")
-        raise click.exceptions.Exit(update_copy(component, Options(**kw)))
+        options = {k: v for k, v in kw.items() if k not in ("reason", "rollback")}  # nothing is rolled out or recorded
+        raise click.exceptions.Exit(update_copy(component, Options(**options)))
     _run("update", component, config_only=config_only, keep_dependencies=ndeps, stores=stores, **kw)

@@ -146,7 +146,11 @@ def test_image_that_cannot_be_pulled_is_named_within_twenty_seconds(system: Syst
 
 def test_journal_and_lock_of_a_run(system: System) -> None:
     runs = system.sdsk8s("runs", "ls", "-o", "json").json["runs"]
-    assert runs[0]["verb"] in ("update", "start", "stop", "reset") and runs[0]["state"] in ("done", "partial", "failed")
+    assert runs[0]["verb"] in ("update", "start", "stop", "reset", "roll back") and runs[0]["state"] in (
+        "done",
+        "partial",
+        "failed",
+    )
     first = system.run("sdsk8s", "stop", "metrics", "--yes", "--dry-run", "-o", "json").json
     assert first["plan"]["children"][0]["group"].startswith("stop")
     eventually(lambda: system.sdsk8s("lock", "status").out)
