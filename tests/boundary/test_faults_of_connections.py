@@ -274,6 +274,7 @@ def test_waits_work_without_permission_for_events(api: FakeApiServer, cluster: C
     api.faults.append(times(99, lambda h: h.status(403, "Forbidden", "no events for you"), match=EVENTS))
     later(0.5, lambda: api.put(DEPLOYMENTS, deployment(1)))
     wait(cluster, [RolloutReady("Deployment", "w")], timeout=10)
+    assert any("events" in r for r in api.requests), "they were asked for, and refused"
 
 
 def test_waits_survive_a_restart_of_the_server(api: FakeApiServer, cluster: Cluster) -> None:
@@ -294,6 +295,7 @@ def test_waits_survive_a_restart_of_the_server(api: FakeApiServer, cluster: Clus
     later(0.5, down)
     later(3, up)
     wait(cluster, [RolloutReady("Deployment", "w")], timeout=40)
+    assert any("deployments" in r for r in again[0].requests), "the server that came back was asked"
     again[0].close()
 
 
