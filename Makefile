@@ -26,7 +26,8 @@ check: lint ## lint, types, import rules, unit tests: below a minute
 
 test: lint ## everything, the cluster suite on a lab of its own (named "test") included
 	@echo "== tests: unit, boundary, packaging, then two labs: life (the lab's own tests) and test (the demo system)"
-	@$(BIN)/pytest tests $(TEST_ARGS)
+	@# The machine may be busy: what fails is run once more, and named as RERUN at the end.
+	@$(BIN)/pytest tests --reruns 1 -r fEsR $(TEST_ARGS)
 	@echo "Try next: make demo, or SDSK8S_KEEP_LAB=1 make test to keep the test lab between runs"
 
 bench: $(STAMP) ## side by side with kubectl, as ratios

@@ -68,6 +68,7 @@ setup(
             *LINT,
             "pytest>=8,<10",
             "pytest-timeout>=2.3,<3",
+            "pytest-rerunfailures>=15,<18",
             "ruff>=0.8,<1",
             "mypy>=1.13,<3",
             "import-linter>=2.1,<3",

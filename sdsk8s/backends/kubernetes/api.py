@@ -7,7 +7,7 @@ credentials and HTTP pool are what we use of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
@@ -27,6 +27,8 @@ _PATCHES = {
     "json": "application/json-patch+json",
     "strategic": "application/strategic-merge-patch+json",
 }
+_ADOPTIONS = 5
+"""Tries to take over what `kubectl apply` owns while others write to the object."""
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
@@ -150,11 +152,20 @@ class Cluster:
         def send() -> Object:
             return self.request("PATCH", where, query=query, body=obj, content="application/apply-patch+yaml")
 
-        done = send()
-        owners = None if dry_run or not force else adopted(done)
-        if owners is None:
-            return done
-        version = done["metadata"]["resourceVersion"]
+        for left in reversed(range(_ADOPTIONS)):
+            done = send()
+            owners = None if dry_run or not force else adopted(done)
+            if owners is None:
+                return done
+            try:
+                self._own(where, owners, done["metadata"]["resourceVersion"])
+            except ApiError as err:
+                # Its controller has written the status in between: who owns what is read anew.
+                if err.code != 409 or not left:
+                    raise
+        return send()
+
+    def _own(self, where: str, owners: Sequence[dict[str, Any]], version: str) -> None:
         self.request(
             "PATCH", where, query={"fieldManager": MANAGER}, content=_PATCHES["json"],
             body=[
@@ -162,7 +173,6 @@ class Cluster:
                 {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
             ],
         )  # fmt: skip
-        return send()
 
     def conflicts(self, obj: Mapping[str, Any]) -> tuple[FieldConflict, ...]:
         """Fields that an apply without force would be refused for, and who owns them. Nothing is changed."""
