@@ -31,7 +31,9 @@ test: lint ## everything, the cluster suite on a lab of its own (named "test") i
 	@echo "Try next: make demo, or SDSK8S_KEEP_LAB=1 make test to keep the test lab between runs"
 
 bench: $(STAMP) ## side by side with kubectl, as ratios
-	@$(BIN)/python benchmarks/run.py
+	@echo "== installing matplotlib, which draws docs/performance.svg"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]' --config-settings editable_mode=compat
+	@$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 clean: ## what make made here; labs are ended by `sdsk8s lab down --purge`
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

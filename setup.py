@@ -64,6 +64,8 @@ setup(
     extras_require={
         # What `sdsk8s lint` knows beside its own rules; both work without a network.
         "lint": LINT,
+        # The picture that `make bench` draws.
+        "bench": ["matplotlib>=3.8,<4"],
         "dev": [
             *LINT,
             "pytest>=8,<10",

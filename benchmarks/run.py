@@ -1,19 +1,22 @@
 """`make bench`: our commands beside kubectl doing the same, in turn (A B A B ...), as ratios of medians.
 
-Needs the demo (`make demo`): the second half stops and starts its smallest component. Absolute times are of this
-machine; the ratios are what counts.
+Needs the demo (`make demo`): its smallest component is stopped and started. Names of benchmarks as arguments run only
+those. Absolute times are of this machine; the ratios are what counts.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
+
+import pod_copy
+from sides import compare, shell
+from table import PICTURE, Row, keep, table
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -31,36 +34,8 @@ def environment() -> dict[str, str]:
     return env
 
 
-ENV: dict[str, str] = {}
-
-
-def command(*argv: str) -> Callable[[], None]:
-    def call() -> None:
-        subprocess.run(argv, env=ENV, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    return call
-
-
-def script(text: str) -> Callable[[], None]:
-    return command("bash", "-ec", text)
-
-
-def compare(name: str, ours: Callable[[], None], theirs: Callable[[], None], runs: int, target: float | None) -> str:
-    """One row: medians in seconds, and the ratio of ours to theirs."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for turn in range(runs + 1):
-        for side, call in enumerate((ours, theirs)):
-            start = time.perf_counter()
-            call()
-            if turn:  # the first turn warms files and caches
-                times[side].append(time.perf_counter() - start)
-    mine, other = (statistics.median(t) for t in times)
-    wanted = f"<= {target}" if target else "-"
-    return f"{name:<46} {mine:>8.2f} {other:>8.2f} {mine / other:>7.2f}  {wanted}"
-
-
-def main() -> int:
-    ENV.update(environment())
+def commands() -> list[Row]:
+    """The `sds` and `sdsk8s` commands themselves."""
     ns = "kubectl -n sds"
     stop_start = (
         f"{ns} scale {WORKLOAD} --replicas=0; {ns} wait --for=delete pod -l sdsk8s/component={COMPONENT} --timeout=60s;"
@@ -68,13 +43,41 @@ def main() -> int:
     )
     ours = f"{BIN}/sds stop {COMPONENT} -f; {BIN}/sds start {COMPONENT} -f"
     look = f"{ns} get deploy,sts,pods,svc,cm,jobs,pvc,pdb -l app.kubernetes.io/part-of=sds -o json"
-    print(f"{'what':<46} {'ours s':>8} {'theirs s':>8} {'ratio':>7}  wanted")
-    help_ = command("kubectl", "version", "--client")
-    print(compare("sds --help / kubectl version --client", command(f"{BIN}/sds", "--help"), help_, 15, 1.2))
-    print(compare("sdsk8s --help / kubectl version --client", command(f"{BIN}/sdsk8s", "--help"), help_, 15, 1.2))
-    plan = command(f"{BIN}/sds", "stop", COMPONENT, "-f", "--dry-run")
-    print(compare("plan of a stop / kubectl get of what it reads", plan, script(look), 7, None))
-    print(compare("stop and start / scale, wait, rollout status", script(ours), script(stop_start), 3, None))
+    plan = f"{BIN}/sds stop {COMPONENT} -f --dry-run"
+    version = "kubectl version --client"
+    return [
+        compare("sds --help", version, shell(f"{BIN}/sds --help"), shell(version), runs=15, wanted=1.2),
+        compare("sdsk8s --help", version, shell(f"{BIN}/sdsk8s --help"), shell(version), runs=15, wanted=1.2),
+        compare("plan of a stop", "kubectl get of what it reads", shell(plan), shell(look), runs=7, wanted=None),
+        compare("stop and start", "scale, wait, rollout status", shell(ours), shell(stop_start), runs=3, wanted=None),
+    ]
+
+
+def copies() -> list[Row]:
+    """Pod copies, with the image of a component of the demo."""
+    image = subprocess.check_output(
+        ["kubectl", "-n", "sds", "get", WORKLOAD, "-o", "jsonpath={.spec.template.spec.containers[0].image}"], text=True
+    )
+    return pod_copy.measure(image)
+
+
+BENCHMARKS: dict[str, Callable[[], list[Row]]] = {"commands": commands, "pod_copy": copies}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("only", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    names = parser.parse_args().only or list(BENCHMARKS)
+    if unknown := set(names) - set(BENCHMARKS):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    os.environ.update(environment())
+    rows = []
+    for name in names:
+        found = BENCHMARKS[name]()
+        keep(name, found)
+        rows += found
+    print(table(rows))
+    print(f"\npicture: {PICTURE.relative_to(ROOT)}")
     return 0
 
 

@@ -1,18 +1,18 @@
 """Rows of measurements: a printed table, a results file beside the others, and one picture of all of them.
 
-A benchmark makes Rows and calls `publish("rollout", rows)`: it prints them, writes benchmarks/results/rollout.json and
-draws docs/performance.svg anew from every file in benchmarks/results/.
+A benchmark is a module with `measure(...) -> list[Row]`; `publish("rollouts", rows)` prints them, writes
+benchmarks/results/rollouts.json and draws docs/performance.svg anew from every file in benchmarks/results/.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -71,17 +71,23 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def publish(name: str, rows: Sequence[Row]) -> None:
-    """Print the rows, keep them under benchmarks/results/NAME.json, draw the picture again."""
+    """Print the rows and keep them."""
     print(table(rows))
+    keep(name, rows)
+
+
+def keep(name: str, rows: Sequence[Row]) -> None:
+    """Write benchmarks/results/NAME.json and draw the picture again."""
     RESULTS.mkdir(exist_ok=True)
     body = {
         "benchmark": name,
         "measured": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "load": round(os.getloadavg()[0], 1),
         "rows": [{**asdict(r), "value": round(r.value, 3), "met": r.met} for r in rows],
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(body, indent=2) + "\n")
-    PICTURE.write_text(picture(load()))
+    draw(load(), PICTURE)
 
 
 def load(folder: Path = RESULTS) -> list[Row]:
@@ -93,29 +99,24 @@ def load(folder: Path = RESULTS) -> list[Row]:
     return rows
 
 
-def picture(rows: Sequence[Row]) -> str:
-    """SVG: a bar per row with a limit, its length the value as a share of the limit, and a line at the limit."""
-    rows = [r for r in rows if r.wanted]
-    left, width, high = 360, 420, 26
-    end = left + width * 1.6
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{end + 150:.0f}" height="{high * len(rows) + 50}" '
-        'font-family="sans-serif" font-size="12">',
-        '<rect width="100%" height="100%" fill="white"/>',
-    ]
-    for n, r in enumerate(rows):
-        y = 30 + n * high
-        share = min(r.value / r.wanted if r.wanted else 0.0, 1.55)
-        colour = "#2e8b57" if r.met else "#c0392b"
-        number = f"{r.value:.2f}" if r.theirs is not None else f"{r.ours:.1f} {r.unit}"
-        out.append(f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{escape(r.work[:54])}</text>')
-        out.append(f'<rect x="{left}" y="{y + 2}" width="{share * width:.0f}" height="16" fill="{colour}"/>')
-        out.append(
-            f'<text x="{left + max(share, 1.0) * width + 8:.0f}" y="{y + 14}">{number} '
-            f"(wanted {escape(r.limit)})</text>"
-        )
-    line = left + width
-    bottom = 30 + len(rows) * high
-    out.append(f'<line x1="{line}" y1="22" x2="{line}" y2="{bottom}" stroke="black" stroke-dasharray="4 3"/>')
-    out.append(f'<text x="{line}" y="16" text-anchor="middle">limit (at least for throughputs, else at most)</text>')
-    return "\n".join([*out, "</svg>", ""])
+def draw(rows: Sequence[Row], to: Path) -> None:
+    """A bar per row with a limit: how much of it is used (of a throughput: limit / value), and a line at the limit."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "sdsk8s"  # the same numbers make the same file
+    matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text: a small file
+    from matplotlib import pyplot
+
+    rows = [r for r in rows if r.wanted and r.value]
+    shares = [r.wanted / r.value if r.more else r.value / r.wanted for r in rows if r.wanted]
+    figure, axes = pyplot.subplots(figsize=(10, 0.6 + 0.32 * len(rows)), layout="constrained")
+    bars = axes.barh(range(len(rows)), shares, color=["#2e8b57" if r.met else "#c0392b" for r in rows])
+    axes.bar_label(bars, [f"{r.value:.2f}, wanted {r.limit}" for r in rows], padding=4, fontsize=8)
+    axes.set_yticks(range(len(rows)), [r.work for r in rows], fontsize=8)
+    axes.invert_yaxis()
+    axes.axvline(1, color="black", linestyle="--", linewidth=1)
+    axes.set_xlim(0, 1.3 * max([1.0, *shares]))
+    axes.set_xlabel("share of the limit that is used; what ends left of the line meets it")
+    figure.savefig(to, metadata={"Date": None})
+    pyplot.close(figure)
