@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,6 +171,16 @@ def namespace(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
     subprocess.run([f"{lab.tools}/kubectl", "create", "namespace", name], env=env, check=True, capture_output=True)
     yield name
     subprocess.run([f"{lab.tools}/kubectl", "delete", "namespace", name, "--wait=false"], env=env, check=False)
+
+
+def installed(packages: Mapping[str, str]) -> None:
+    """Debian packages that tests need beside the project: {path of a program: package}. Those missing are installed."""
+    missing = [package for path, package in packages.items() if not Path(path).exists()]
+    if missing:
+        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+        apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
+        subprocess.run(apt, check=True, env=env, stdout=subprocess.DEVNULL)
 
 
 def eventually(check: Any, timeout: float = 60, every: float = 0.5) -> Any:

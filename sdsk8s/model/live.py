@@ -38,7 +38,7 @@ class Live:
         return int(value) if value is not None and str(value).isdigit() else None
 
     def ready(self, kind: str, name: str) -> bool:
-        """True when every desired replica of the newest revision is ready."""
+        """True when every desired replica of the newest revision is ready, and no replica of an older one is left."""
         obj = self.get(kind, name)
         if obj is None:
             return False
@@ -46,7 +46,7 @@ class Live:
         status = obj.get("status", {})
         return (
             int(status.get("readyReplicas", 0)) >= want
-            and int(status.get("updatedReplicas", 0)) >= want
+            and int(status.get("updatedReplicas", 0)) >= max(want, int(status.get("replicas", 0)))
             and int(status.get("observedGeneration", 0)) >= int(obj.get("metadata", {}).get("generation", 0))
         )
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,9 +17,6 @@ from conftest import BIN, System, eventually
 
 pytestmark = pytest.mark.lab
 
-STEADY = pytest.mark.skipif(
-    not os.environ.get("SDSK8S_SHIP_FAULTS"), reason="not steady on the shared system yet: SDSK8S_SHIP_FAULTS=1 runs it"
-)
 QUEUES = ("dumby-job_worker-small", "dumby-job_worker-large")
 WORKERS = tuple(f"verdi-worker-{q.replace('_', '-')}" for q in QUEUES)
 
@@ -34,8 +30,7 @@ def code(system: System) -> Iterator[Path]:
     file.write_text(text)
     extra = system.tree / "hysds" / "big.bin"
     extra.unlink(missing_ok=True)
-    system.sds("ship", "--dry-run")
-    system.sds("ship")
+    system.sds("ship", SDS_LOCK_WAIT="120")
 
 
 def template(system: System, worker: str) -> dict[str, Any]:
@@ -105,19 +100,20 @@ def manifest_request(system: System, repository: str, digest: str) -> urllib.req
     return urllib.request.Request(f"http://{system.lab.registry}/v2/{repository}/manifests/{digest}", headers=accept)
 
 
-@STEADY
 def test_a_killed_ship_leaves_the_workers_on_the_earlier_bundle(system: System, code: Path) -> None:
     system.sds("ship")
     old, before = {w: bundle(system, w) for w in WORKERS}, tags(system)
     (system.tree / "hysds" / "big.bin").write_bytes(os.urandom(40_000_000))  # seconds of packing and pushing
+    earlier = set((system.home / "runs").iterdir())
     process = subprocess.Popen(
-        [str(BIN / "sds"), "ship"], env=system.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [str(BIN / "sds"), "ship"], env=system.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "pack" in line or "[1/" in line:
-            break
-    time.sleep(1)
+
+    def packing() -> bool:
+        records = [f / "journal.jsonl" for f in set((system.home / "runs").iterdir()) - earlier]
+        return any('"begin"' in r.read_text() for r in records if r.exists())
+
+    eventually(packing, timeout=120, every=0.1)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert {w: bundle(system, w) for w in WORKERS} == old and tags(system) == before
@@ -126,7 +122,6 @@ def test_a_killed_ship_leaves_the_workers_on_the_earlier_bundle(system: System, 
     assert "done" in system.sds("ship", SDS_LOCK_WAIT="120").out
 
 
-@STEADY
 def test_a_bundle_that_is_refused_is_told_by_status_and_the_earlier_workers_go_on(system: System, code: Path) -> None:
     # What is refused, and that nothing is unpacked then: tests/ship/test_bundles.py
     system.sds("ship")
@@ -138,8 +133,8 @@ def test_a_bundle_that_is_refused_is_told_by_status_and_the_earlier_workers_go_o
         system.kubectl("patch", "deployment", worker, "--type=json", "-p", json.dumps([{**patch, "value": bad}]))
 
         def told() -> bool:
-            out = system.sds("status", "verdi", ok=False).out
-            return "init step bundle" in out and "HTTP 404" in out
+            done = system.sds("status", "verdi", ok=False)
+            return done.code == 1 and "init step bundle" in done.out and "HTTP 404" in done.out
 
         eventually(told, timeout=120, every=2)
         # The worker that runs the earlier bundle goes on.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from conftest import installed
 
 BIN = Path(sys.executable).parent
 SSHD = "/usr/sbin/sshd"
@@ -30,12 +31,7 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    missing = [package for path, package in PACKAGES.items() if not Path(path).exists()]
-    if missing:
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], check=True)
-        apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
-        subprocess.run(apt, check=True, env=env, stdout=subprocess.DEVNULL)
+    installed(PACKAGES)
     folder = tmp_path_factory.mktemp("vm")
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)

@@ -22,6 +22,7 @@ OnLine = Callable[[str], None]
 LAST_LINES = 15
 # the classic builder says "Step 3/9 : RUN x", buildah behind Podman's API "[1/2] STEP 3/9: RUN x"
 _STEP = re.compile(r"(?:\[\d+/\d+\] )?step (\d+)/(\d+) ?: (.*)", re.I)
+_DIGEST = re.compile(r"\bdigest: (sha256:[0-9a-f]{64})")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 TIMEOUT_S = 900  # of one read: a step may be silent for long
 
@@ -157,7 +158,9 @@ class Engine:
                     raise ImageError(
                         "the image was not pushed", target=ref, words=event["error"], next=_push_hint(event["error"])
                     )
-                digest = (event.get("aux") or {}).get("Digest") or digest
+                # Docker gives the digest as a field, Podman only in its last line of text.
+                told = _DIGEST.search(str(event.get("status") or event.get("stream") or ""))
+                digest = (event.get("aux") or {}).get("Digest") or (told[1] if told else digest)
                 # one line per layer and change of state, not per progress tick
                 if event.get("status") and not event.get("progressDetail"):
                     on_line(" ".join(part for part in (event.get("id"), event["status"]) if part))
@@ -177,15 +180,6 @@ class Engine:
                     raise ImageError("the image was not pulled", target=ref, words=words, next=_push_hint(words))
                 if event.get("status") and not event.get("progressDetail"):
                     on_line(" ".join(part for part in (event.get("id"), event["status"]) if part))
-
-    def repo_digest(self, ref: str) -> str:
-        """`REPOSITORY@sha256:...` under which the engine has pushed or pulled this tag; "" when it has not."""
-        repository = ref.partition("@")[0].rpartition(":")[0]
-        try:
-            known = self._inspect(ref).get("RepoDigests") or ()
-        except ImageNotFound:
-            return ""
-        return next((str(d) for d in known if str(d).startswith(f"{repository}@")), "")
 
     def labelled(self, label: str) -> list[EngineImage]:
         """Tagged images of the engine that carry a label (`name` or `name=value`), newest first."""
