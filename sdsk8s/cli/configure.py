@@ -43,9 +43,11 @@ def configure(
 def run_configure(
     home_option: str | None, source: Path | None, assignments: tuple[str, ...], stdin: bool, yes: bool
 ) -> int:
+    from sdsk8s.files.catalogue import load_catalogue
     from sdsk8s.files.configure import save_config, save_site
     from sdsk8s.files.legacy_config import read_legacy_config, without_none
-    from sdsk8s.files.site import home_folder
+    from sdsk8s.files.shipped import bring_defaults, shipped_files
+    from sdsk8s.files.site import home_folder, load_site
     from sdsk8s.files.yamlfile import read_mapping
 
     home = home_folder(home_option)
@@ -68,11 +70,11 @@ def run_configure(
         answers = {**_defaults({**current, **answers}), **answers}
     else:
         answers, site_answers = _dialogue(current, site)
-    if not current and (home / "files").exists() is False:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
     for line in [*save_config(home, answers), *save_site(home, site_answers)]:
         click.echo(line, err=True)
-    (home / "files").mkdir(exist_ok=True, mode=0o700)
+    saved = load_site(home)
+    for line in bring_defaults(home, shipped_files(saved, load_catalogue(saved.manifests))):
+        click.echo(line, err=True)
     click.echo("try next: sdsk8s config check", err=True)
     return 0
 

@@ -13,6 +13,7 @@ from sdsk8s import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "configure": ("sdsk8s.cli.configure:configure", "Write the site's configuration: asked, or from a file."),
     "config": ("sdsk8s.cli.configure:config", "Check the site's configuration; each oddity with its line."),
+    "files": ("sdsk8s.cli.files:files", "Compare the site's templates with the shipped ones, and merge newer ones in."),
     "start": ("sdsk8s.cli.verbs:start", "Start components: apply what is missing, restore replicas, wait."),
     "stop": ("sdsk8s.cli.verbs:stop", "Drain and stop components; data and recorded replicas stay."),
     "reset": ("sdsk8s.cli.verbs:reset", "Stop, clear queues and state, start."),
