@@ -11,7 +11,7 @@ from sdsk8s.backends.search.client import exactly
 from sdsk8s.cli.endpoints import search_engine
 from sdsk8s.cli.options import Options
 from sdsk8s.cli.session import Session
-from sdsk8s.errors import UsageError
+from sdsk8s.errors import RefusedError
 from sdsk8s.model.names import unknown
 
 ENGINE = "MOZART_ES"
@@ -27,7 +27,7 @@ def listing(options: Options, *, status: str) -> int:
     """Newest jobs of a status first, at most a thousand; the table says when there are more."""
     wanted = status.removeprefix("job-")
     if wanted not in STATES and wanted != "all":
-        raise UsageError(f'no job status is called "{status}"', words=unknown(wanted, [*STATES, "all"]))
+        raise RefusedError(f'no job status is called "{status}"', words=unknown(wanted, [*STATES, "all"]))
     query = {"match_all": {}} if wanted == "all" else exactly("status", f"job-{wanted}")
     with search_engine(Session(options), ENGINE) as engine:
         time = engine.date_field(INDEX, TIMES)

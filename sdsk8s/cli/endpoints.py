@@ -27,8 +27,10 @@ def search_engine(session: Session, prefix: str) -> Iterator[Search]:
 
 @contextmanager
 def dashboards(session: Session, prefix: str) -> Iterator[Dashboards]:
-    """The dashboards at PREFIX_DASHBOARDS_URL, behind the Service that has port 5601, or at PREFIX_FQDN:5601."""
-    from sdsk8s.backends.kubernetes import forward
+    """The dashboards at PREFIX_DASHBOARDS_URL, behind the Service that has port 5601, or at PREFIX_FQDN:5601.
+
+    A site whose PREFIX component is on a machine may have no cluster at all: Services are not looked for.
+    """
     from sdsk8s.backends.search import Dashboards
 
     config = session.site.config
@@ -38,8 +40,10 @@ def dashboards(session: Session, prefix: str) -> Iterator[Dashboards]:
     if given:
         yield Dashboards(str(given), engine, *login, verify=_verify(config, f"{prefix}_DASHBOARDS"))
         return
-    inside = _service_with(session, DASHBOARDS_PORT)
+    inside = _service_with(session, DASHBOARDS_PORT) if _here(session, f"{prefix}_PVT_IP") else ""
     if inside:
+        from sdsk8s.backends.kubernetes import forward
+
         with forward(session.cluster, inside, DASHBOARDS_PORT) as address:
             yield Dashboards(f"http://{address}", engine, *login)
         return
@@ -89,6 +93,12 @@ def _service_with(session: Session, port: int) -> str:
         if any(p["port"] == port for p in s["spec"].get("ports") or ())
     ]
     return str(found[0]) if len(found) == 1 else ""
+
+
+def _here(session: Session, key: str) -> bool:
+    """Whether the component that a machine's address key stands for lives in the cluster; true for no component."""
+    owners = [c.name for c in session.catalogue.ordered() if c.ssh and c.ssh.address == key]
+    return all(session.site.where(name) == "kubernetes" for name in owners)
 
 
 def _port(config: Any, key: str, otherwise: int) -> int:

@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 from fake_dashboards import FakeDashboards
 
+from sdsk8s.cli.endpoints import dashboards
+from sdsk8s.cli.options import Options
+from sdsk8s.cli.session import Session
+from sdsk8s.errors import ClusterError
+
 BIN = Path(sys.executable).parent
 FOLDERS = {"elasticsearch": "kibana_dashboard_import", "opensearch": "opensearch_dashboards_import"}
 HEADERS = {"elasticsearch": "kbn-xsrf", "opensearch": "osd-xsrf"}
@@ -73,3 +78,15 @@ def test_without_a_terminal_and_without_f_it_is_refused(tmp_path: Path) -> None:
     home = site(tmp_path, "elasticsearch", 1)
     done = sds(home, "import")
     assert done.returncode == 1 and "-f" in done.stderr
+
+
+def test_a_site_of_machines_needs_no_cluster(tmp_path: Path) -> None:
+    """Without METRICS_DASHBOARDS_URL they are at METRICS_FQDN:5601, and no kubeconfig is read."""
+    (tmp_path / "config").write_text("METRICS_FQDN: dashboards.example\n")
+    (tmp_path / "site.yaml").write_text("components: {metrics: {where: ssh}}\n")
+    options = Options(home=str(tmp_path), kubeconfig=str(tmp_path / "none"))
+    with dashboards(Session(options), "METRICS") as server:
+        assert server.base == "http://dashboards.example:5601"
+    (tmp_path / "site.yaml").write_text("")
+    with pytest.raises(ClusterError), dashboards(Session(options), "METRICS"):
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -95,6 +96,10 @@ def on_terminal(code: str, typed: str) -> tuple[int, str]:
         os.execv(sys.executable, [sys.executable, "-c", code])
     shown, sent = b"", False
     while True:
+        if sent and typed == "\x03" and not select.select([terminal], [], [], 2)[0]:
+            # A signal that arrives just before the blocking read is only seen at the next one, as on any terminal.
+            os.write(terminal, typed.encode())
+            continue
         try:
             chunk = os.read(terminal, 4096)
         except OSError:
