@@ -68,6 +68,7 @@ def _build_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--release", metavar="VERSION", help="Tag as VERSION too; from clean git trees only."),
         click.option("--layer", type=click.Choice(["base", "site"]), default="site", show_default=True,
                      help="base: without the site's overrides."),
+        click.option("--pull", is_flag=True, help="Start from what the base's tag means now; see images.lock."),
         click.option("--set", "settings", multiple=True, metavar="[IMAGE:]NAME=VALUE",
                      help="A build argument that the Dockerfile declares; may be given again."),
         click.argument("name", nargs=-1),
@@ -79,17 +80,21 @@ def _build_options(command: Callable[..., None]) -> Callable[..., None]:
 @images.command("build")
 @_build_options
 @site_options
-def build(name: tuple[str, ...], settings: tuple[str, ...], layer: str, release: str | None, **kw: Any) -> None:
+def build(
+    name: tuple[str, ...], settings: tuple[str, ...], layer: str, release: str | None, pull: bool, **kw: Any
+) -> None:
     """Build NAME... or every image of the site in the engine, unless it or the registry has it."""
-    _make(name, settings, layer, release, push=False, kw=kw)
+    _make(name, settings, layer, release, push=False, pull=pull, kw=kw)
 
 
 @images.command("push")
 @_build_options
 @site_options
-def push(name: tuple[str, ...], settings: tuple[str, ...], layer: str, release: str | None, **kw: Any) -> None:
+def push(
+    name: tuple[str, ...], settings: tuple[str, ...], layer: str, release: str | None, pull: bool, **kw: Any
+) -> None:
     """Push NAME... or every image of the site to its registry, building what is missing."""
-    _make(name, settings, layer, release, push=True, kw=kw)
+    _make(name, settings, layer, release, push=True, pull=pull, kw=kw)
 
 
 def _make(
@@ -99,6 +104,7 @@ def _make(
     release: str | None,
     *,
     push: bool,
+    pull: bool,
     kw: dict[str, Any],
 ) -> None:
     from sdsk8s.cli.images import Images
@@ -107,7 +113,7 @@ def _make(
 
     session = Session(Options(**kw))
     args = _settings(settings, names)
-    service = Images(session.site, session.catalogue, args) if args else session.images
+    service = Images(session.site, session.catalogue, args, pull=pull) if args or pull else session.images
     chosen = [service.spec(name).name for name in names] or [n for n in service.names if service.built_here_or_base(n)]
     if release is not None:
         _refuse_release(service, chosen, release)
@@ -120,6 +126,7 @@ def _make(
         if release is not None and push:
             service.registry.tag(ref, release)
         rows.append({"image": image, "reference": ref, "digest": built.digest or None, "fact": built.fact})
+    service.keep_lock()
     _print(session, rows, release if push else None, logs, kw["output"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from sdsk8s.cli.build_lock import one_at_a_time
 from sdsk8s.errors import ConfigError, ImageError
 from sdsk8s.files.data import folder
+from sdsk8s.files.image_lock import lock, read_lock
 from sdsk8s.files.overrides import load_overrides
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.image import ImageSpec, untagged
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from sdsk8s.backends.registry import Registry
 
 BASE = "base"
+FROM_IMAGE = "FROM_IMAGE"
+"""Build argument of the base: what it is FROM itself."""
 SITE_LAYER = "site"
 """Folder of dockerfiles/ that lays a site's overrides over a finished image."""
 
@@ -53,11 +57,21 @@ class Recipe:
 class Images:
     """Every image of the site by its logical name. Reads the source tree when names are asked for.
 
-    args: build arguments beside those of `build_args` in site.yaml, by image name, `base` or `all`; they win.
+    args  build arguments beside those of `build_args` in site.yaml, by image name, `base` or `all`; they win
+    pull  the base starts from what its tag means now, not from what `images.lock` remembers
     """
 
-    def __init__(self, site: Site, catalogue: Catalogue, args: Mapping[str, Mapping[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        catalogue: Catalogue,
+        args: Mapping[str, Mapping[str, str]] | None = None,
+        *,
+        pull: bool = False,
+    ) -> None:
         self._site = site
+        self._pull = pull
+        self._lock = Path(site.home) / "images.lock"
         shipped = {name: spec for c in catalogue.ordered() for name, spec in c.images.items()}
         self._names = [BASE, *shipped]
         self._check_names("images", site.images, self._names)
@@ -72,6 +86,7 @@ class Images:
         self._overrides = load_overrides(Path(site.home))
         self._check_names("overrides.yaml", self._overrides, list(shipped))
         self._recipes: dict[str, Recipe] = {}
+        self._unlocked: tuple[str, str] | None = None
 
     @cached_property
     def engine(self) -> Engine:
@@ -156,10 +171,33 @@ class Images:
     def base_ref(self) -> str:
         """The base that every image is built from: named after its recipe and what that starts from."""
         spec = self._base_spec
+        given = self.workshop.argument(spec, FROM_IMAGE)
+        spec = dataclasses.replace(spec, args={**spec.args, FROM_IMAGE: self._pinned(given)})
         tag = content_tag(spec, "", self.workshop.inputs(spec), self.workshop.args(spec))
         ref = self._name(BASE, tag)
         self._recipes[ref] = Recipe(spec, "")
         return ref
+
+    def _pinned(self, reference: str) -> str:
+        """The reference with the digest that it was first built from, or has now."""
+        if "@" in reference:
+            return reference
+        digest = None if self._pull else read_lock(self._lock).get(reference)
+        if digest is None:
+            digest = self.registry.digest(reference) if self._pull else self.foreign_digest(reference)
+            if self._pull and not digest:
+                raise ImageError("its registry does not have the image", target=reference)
+            self._unlocked = (reference, digest or "")
+            if digest and not self._pull:
+                with suppress(OSError):  # a site folder that only others may write to
+                    self.keep_lock()
+        return f"{reference}@{digest}" if digest else reference
+
+    def keep_lock(self) -> None:
+        """Remember in `images.lock` what the base was built from."""
+        if self._unlocked:
+            lock(self._lock, *self._unlocked)
+            self._unlocked = None
 
     @cached_property
     def _base_spec(self) -> ImageSpec:
@@ -277,6 +315,8 @@ class Images:
         labels = {**self._site_labels(), **({"org.opencontainers.image.base.name": parent} if parent else {})}
         log = logs / f"build-{recipe.spec.name}.log"
         built = self.workshop.build(self.engine, recipe.spec, ref, parent=parent, log=log, on_line=say, labels=labels)
+        if ref == self.base_ref:
+            self.keep_lock()
         return f"{self.workshop.size_words(recipe.spec, built.size_bytes)}, {built.seconds:.0f} s"
 
     def make_code_layer(self, recipe: Recipe, ref: str, say: Say, logs: Path) -> str:

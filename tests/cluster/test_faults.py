@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 
@@ -54,6 +55,59 @@ def test_a_killed_program_is_shown_and_comes_back_without_a_container_restart(sy
     assert "STOPPED" not in system.sds("status", "factotum", ok=False).out
     status = system.pods("app.kubernetes.io/name=factotum-user-rules")[0]["status"]
     assert status["containerStatuses"][0]["restartCount"] == 0
+
+
+def restarts(system: System, workload: str) -> dict[str, int]:
+    """{UID of a pod: how often its containers were started again}."""
+    pods = system.pods(f"app.kubernetes.io/name={workload}")
+    return {p["metadata"]["uid"]: sum(c["restartCount"] for c in p["status"]["containerStatuses"]) for p in pods}
+
+
+def test_a_workload_that_runs_out_of_memory_is_named_and_its_siblings_go_on(system: System) -> None:
+    before = restarts(system, "mozart-api")
+    before_limits = system.get("deployment", "mozart-events")["spec"]["template"]["spec"]["containers"][0]["resources"]
+    limits = {**before_limits, "requests": {"memory": "16Mi"}, "limits": {"memory": "32Mi"}}
+    path = "/spec/template/spec/containers/0/resources"
+
+    def set_limits(value: dict[str, dict[str, str]]) -> None:
+        patch = json.dumps([{"op": "replace", "path": path, "value": value}])
+        system.kubectl("patch", "deployment", "mozart-events", "--type=json", "-p", patch)
+
+    set_limits(limits)
+    try:
+        told = eventually(
+            lambda: (d := system.sds("status", "mozart", ok=False)).code == 1 and "OOMKilled" in d.out and d.out,
+            timeout=120, every=2,
+        )  # fmt: skip
+        assert any("mozart-events" in line or "events" in line for line in told.splitlines() if "OOMKilled" in line)
+        assert restarts(system, "mozart-api") == before
+    finally:
+        set_limits(before_limits)
+        system.kubectl("rollout", "status", "deployment/mozart-events", "--timeout=180s")
+    assert restarts(system, "mozart-api") == before
+
+
+def test_a_component_whose_broker_is_late_waits_without_a_crash_and_is_ready_then(system: System) -> None:
+    system.kubectl("scale", "statefulset/rabbitmq", "--replicas=0")
+    try:
+        eventually(lambda: not system.pods("app.kubernetes.io/name=rabbitmq"))
+        for pod in system.pods("app.kubernetes.io/name=mozart-orchestrator"):
+            system.kubectl("delete", "pod", pod["metadata"]["name"], "--wait=false")
+
+        def waiting() -> bool:
+            states = [p["status"].get("initContainerStatuses") or [{}] for p in
+                      system.pods("app.kubernetes.io/name=mozart-orchestrator")
+                      if not p["metadata"].get("deletionTimestamp")]  # fmt: skip
+            return bool(states) and all("running" in s[0].get("state", {}) for s in states)
+
+        eventually(waiting, timeout=60)
+        time.sleep(10)  # long enough for a crash loop to show
+        assert waiting()
+    finally:
+        system.kubectl("scale", "statefulset/rabbitmq", "--replicas=1")
+    system.kubectl("rollout", "status", "deployment/mozart-orchestrator", "--timeout=180s")
+    assert list(restarts(system, "mozart-orchestrator").values()) == [0]
+    eventually(lambda: system.sds("status", "all", ok=False).code == 0, timeout=120, every=3)
 
 
 def test_two_operators_at_once_are_kept_apart(system: System) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import System
+
+from sdsk8s.model.names import CONFIG_HASH
 
 pytestmark = pytest.mark.lab
 
@@ -79,3 +82,25 @@ def test_no_secret_reaches_arguments_logs_or_journals(system: System) -> None:
         ps = system.kubectl("exec", name, "--", "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").out
         logs = system.kubectl("logs", name).out
         assert not any(s in ps + logs for s in secrets)
+
+
+def test_another_venue_runs_the_same_images_with_its_own_configuration(system: System, tmp_path: Path) -> None:
+    home = tmp_path / "production"
+    shutil.copytree(system.home, home, ignore=shutil.ignore_patterns("runs"))
+    config = yaml.safe_load((home / "config").read_text())
+    config |= {"VENUE": "production", "MOZART_RABBIT_PASSWORD": "another-secret-of-production"}
+    (home / "config").write_text(yaml.safe_dump(config))
+
+    def workloads(*argv: str) -> dict[str, tuple[list[str], str]]:
+        """{name: images of its containers, hash of its configuration}."""
+        objects = system.sdsk8s("render", "mozart", "-o", "json", *argv).json["items"]
+        templates = {o["metadata"]["name"]: o["spec"]["template"] for o in objects if o["kind"] == "Deployment"}
+        return {
+            name: ([c["image"] for c in t["spec"]["containers"]], t["metadata"]["annotations"][CONFIG_HASH])
+            for name, t in templates.items()
+        }
+
+    here, there = workloads(), workloads("--home", str(home), "-n", "production")
+    assert {n: w[0] for n, w in here.items()} == {n: w[0] for n, w in there.items()} and here
+    assert all("@sha256:" in image for images, _ in here.values() for image in images)
+    assert here["mozart-api"][1] != there["mozart-api"][1]

@@ -122,6 +122,12 @@ def build_arguments(dockerfile: str) -> list[str]:
     )
 
 
+def default_argument(dockerfile: str, name: str) -> str:
+    """The value that an ARG line gives to the name, or ""."""
+    found = re.search(rf"^\s*ARG\s+{re.escape(name)}=(\S+)", dockerfile, re.M | re.I)
+    return found[1].strip("\"'") if found else ""
+
+
 def up_to_stage(dockerfile: str, target: str | None) -> str:
     """The Dockerfile without what comes behind its target stage, ending in a line feed."""
     lines = dockerfile.rstrip("\n").split("\n")

@@ -76,6 +76,12 @@ class Workshop:
         kind = kinds.load_kind(self.dockerfiles, spec.dockerfile)
         return context.build_arguments(context.recipe_files(self.dockerfiles, kind)["Dockerfile"].read_text())
 
+    def argument(self, spec: ImageSpec, name: str) -> str:
+        """The value of a build argument: the image's, its kind's, or the Dockerfile's own; "" when none says."""
+        kind = kinds.load_kind(self.dockerfiles, spec.dockerfile)
+        text = context.recipe_files(self.dockerfiles, kind)["Dockerfile"].read_text()
+        return self.args(spec).get(name) or context.default_argument(text, name)
+
     def revisions(self, spec: ImageSpec) -> dict[str, str]:
         """{package: git commit, or hash of its tree} of the image's packages."""
         if not spec.packages:
