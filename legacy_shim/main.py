@@ -18,7 +18,7 @@ def run(argv: list[str] | None = None) -> int:
     if all(w.startswith("-") for w in words) and "_SDS_COMPLETE" not in os.environ:
         return _without_verb(words)
     from legacy_shim.tree import root
-    from sdsk8s.cli.main import guarded
+    from sdsk8s.cli.group import guarded
 
     code = guarded(lambda: root().main(args=words, prog_name="sds", standalone_mode=False))
     return code if code in EXIT_CODES else 1

@@ -183,6 +183,16 @@ def installed(packages: Mapping[str, str]) -> None:
         subprocess.run(apt, check=True, env=env, stdout=subprocess.DEVNULL)
 
 
+def as_published(name: str, body: Any) -> Any:
+    """The body, when it is as docs/reference/schemas/NAME.schema.json says."""
+    import jsonschema
+
+    schema = json.loads((ROOT / "docs" / "reference" / "schemas" / f"{name}.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(body, schema)
+    return body
+
+
 def eventually(check: Any, timeout: float = 60, every: float = 0.5) -> Any:
     """The first true result of `check()`; the last one in the failure message when time is over."""
     end = time.monotonic() + timeout

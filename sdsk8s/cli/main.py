@@ -1,14 +1,11 @@
-"""The `sdsk8s` command. Sub-commands are imported when they are called, so that help stays fast."""
+"""The `sdsk8s` command: its verbs, its help and its entry point.
+
+Help is printed without click, whose loading takes longer than all the rest; `group.py` has the parser.
+"""
 
 from __future__ import annotations
 
-import importlib
 import sys
-from typing import Any
-
-import click
-
-from sdsk8s import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "configure": ("sdsk8s.cli.configure:configure", "Write the site's configuration: asked, or from a file."),
@@ -40,65 +37,34 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
-    """Knows names and one-line helps without importing the commands."""
+def help_text() -> str:
+    """What `sdsk8s --help` prints, in click's layout, 78 columns wide."""
+    import textwrap
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        name = args[0] if args else ""
-        if name and not name.startswith("-") and name not in COMMANDS:
-            from sdsk8s.model.names import unknown
-
-            raise click.UsageError(f'no verb is called "{name}"; {unknown(name, COMMANDS)}', ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="sdsk8s")
-def cli() -> None:
-    """The sds verbs on Kubernetes, and the modern ones around them."""
+    lines = [
+        "Usage: sdsk8s [OPTIONS] COMMAND [ARGS]...",
+        "",
+        "  The sds verbs on Kubernetes, and the modern ones around them.",
+        "",
+        "Options:",
+        "  --version   Show the version and exit.",
+        "  -h, --help  Show this message and exit.",
+        "",
+        "Verbs:",
+    ]
+    width = max(map(len, COMMANDS)) + 4
+    for name, (_, text) in COMMANDS.items():
+        first, *rest = textwrap.wrap(text, 78 - width)
+        lines += [f"  {name}".ljust(width) + first, *(" " * width + line for line in rest)]
+    return "\n".join(lines) + "\n"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point: errors of ours become lines on stderr and their exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    if words in (["--help"], ["-h"]):
+        sys.stdout.write(help_text())
+        sys.exit(0)
+    from sdsk8s.cli.group import cli, guarded
+
     sys.exit(guarded(lambda: cli.main(args=argv, prog_name="sdsk8s", standalone_mode=False)))
-
-
-def guarded(call: Any) -> int:
-    """Run a click command; return the exit code."""
-    from sdsk8s.errors import SdsError
-
-    try:
-        result = call()
-        return result if isinstance(result, int) else 0
-    except click.exceptions.Exit as err:
-        return err.exit_code
-    except click.Abort:
-        click.echo("aborted", err=True)
-        return 130
-    except click.ClickException as err:
-        err.show()
-        return err.exit_code
-    except SdsError as err:
-        for line in err.lines():
-            click.echo(line, err=True)
-        return err.exit_code
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from sdsk8s.cli.complete import complete_component
 from sdsk8s.cli.options import Options, site_options
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
+
+if TYPE_CHECKING:
+    from sdsk8s.model.status import SystemStatus
 
 
 @click.command()
@@ -24,6 +27,11 @@ def status(component: tuple[str, ...], **kw: Any) -> None:
     Exit code 1 when something that should run is not ready, or a store that is needed does not answer.
     """
     raise click.exceptions.Exit(show(component or ("all",), Options(**kw)))
+
+
+def status_as_dict(found: SystemStatus) -> dict[str, Any]:
+    """Schema: docs/reference/schemas/status.schema.json."""
+    return {"version": 1, **dataclasses.asdict(found)}
 
 
 def show(targets: str | tuple[str, ...], options: Options, *, legacy: bool = False) -> int:
@@ -38,7 +46,7 @@ def show(targets: str | tuple[str, ...], options: Options, *, legacy: bool = Fal
     live, probes = gather(session, chosen)
     found = system_status(session.site, session.catalogue, chosen, live, probes, datetime.now(UTC))
     if options.output == "json":
-        click.echo(json.dumps({"version": 1, **dataclasses.asdict(found)}, indent=2))
+        click.echo(json.dumps(status_as_dict(found), indent=2))
     else:
         from sdsk8s.cli.colour import wanted
         from sdsk8s.cli.status_text import status_lines

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import BIN, System
+from conftest import BIN, System, as_published
 from tiny import change_code, layers, remove, require, tiny_site
 
 pytestmark = pytest.mark.lab
@@ -163,7 +163,7 @@ def test_bad_build_options_are_refused_before_anything_is_built(tiny: System, ar
 
 
 def test_a_build_argument_of_the_site_is_part_of_the_tag(tiny: System) -> None:
-    before = tiny.sdsk8s("images", "ls", "tiny", "redis", "-o", "json").json
+    before = as_published("images", tiny.sdsk8s("images", "ls", "tiny", "redis", "-o", "json").json)
     settings = tiny.home / "site.yaml"
     text = settings.read_text()
     settings.write_text(text + "build_args: {tiny: {REQUIREMENTS: six}}\n")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import as_published
 
 from sdsk8s.lab import cgroups, mounts, plan, record, tools
 from sdsk8s.lab.plan import Lab
@@ -100,6 +101,7 @@ def lab(name: str = NAME) -> Lab:
 
 def status(name: str = NAME, code: int = 0) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(sdsk8s("status", "--name", name, "-o", "json", code=code).stdout)
+    as_published("lab-status", found)
     return found
 
 

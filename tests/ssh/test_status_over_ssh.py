@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import as_published
 from machines import BIN, Machine, machine  # noqa: F401
 
 from sdsk8s.backends.ssh import Remote, RemoteError
@@ -36,6 +38,7 @@ def test_status_of_a_component_on_a_machine_needs_no_cluster(site: Path) -> None
     lines = {line.split()[1]: line for line in done.stdout.splitlines() if line.startswith("[127.0.0.1]")}
     assert "RUNNING" in lines["writer"] and "STOPPED" in lines["idle"]
     assert done.returncode == 1, "a program that does not run is a fault"
+    assert not as_published("status", json.loads(sds(site, "status", "metrics", "-o", "json").stdout))["ok"]
 
 
 def test_missing_socket_and_missing_address_are_told_apart(site: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from conftest import as_published
 
 from legacy_shim.helptext import entries
 from legacy_shim.main import run
@@ -28,7 +29,6 @@ from sdsk8s.runner.journal import Journal, new_run_id
 from sdsk8s.runner.run import run as run_plan
 
 ROOT = Path(__file__).parent.parent.parent
-SCHEMAS = ROOT / "docs" / "reference" / "schemas"
 CONTRACT: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests/cases/contract.yaml").read_text())
 SITE = ROOT / "examples" / "demo-site" / "sds"
 
@@ -55,12 +55,6 @@ PLAN = Plan(
     ),
     ("a note",),
 )
-
-
-def check(name: str, body: Any) -> None:
-    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(body, schema)
 
 
 # -- pages
@@ -121,10 +115,10 @@ def test_every_test_that_a_row_names_exists() -> None:
 
 def test_a_plan_is_as_its_schema_says() -> None:
     body = json.loads(json.dumps(plan_as_dict(PLAN)))
-    check("plan", body)
+    as_published("plan", body)
     del body["plan"]["children"][0]["kubectl"]
     with pytest.raises(jsonschema.ValidationError):
-        check("plan", body)
+        as_published("plan", body)
 
 
 def test_a_report_is_as_its_schema_says(tmp_path: Path) -> None:
@@ -144,8 +138,8 @@ def test_a_report_is_as_its_schema_says(tmp_path: Path) -> None:
     report = run_plan(PLAN, Fails(), Journal(tmp_path, new_run_id(), PLAN), Quiet())
     body = json.loads(json.dumps(report_as_dict(PLAN, report)))
     assert {s["state"] for s in body["steps"]} == {"done", "failed", "not tried"}
-    check("report", body)
-    check("runs", output(tmp_path, "runs", "ls"))
+    as_published("report", body)
+    as_published("runs", output(tmp_path, "runs", "ls"))
 
 
 def output(home: Path, *argv: str) -> Any:
@@ -161,12 +155,12 @@ def output(home: Path, *argv: str) -> Any:
 
 @pytest.mark.parametrize("verb", ["doctor", "components"])
 def test_outputs_without_a_cluster_are_as_their_schemas_say(verb: str) -> None:
-    check(verb, output(SITE, verb))
+    as_published(verb, output(SITE, verb))
 
 
 def test_help_is_as_its_schema_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["help", "-o", "json"]) == 0
-    check("help", json.loads(capsys.readouterr().out))
+    as_published("help", json.loads(capsys.readouterr().out))
 
 
 # -- --print-kubectl

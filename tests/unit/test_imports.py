@@ -7,6 +7,10 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
+
+from sdsk8s.cli.group import cli
+from sdsk8s.cli.main import COMMANDS
 
 HEAVY = ("boto3", "pyrage", "kubernetes", "docker", "fabric", "rich", "jinja2", "cryptography", "urllib3")
 
@@ -48,3 +52,15 @@ def test_completion() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=full, check=False)
     assert "plain,mozart" in done.stdout
     assert done.stdout.splitlines()[-1].split() == ["LOADED"]
+
+
+def test_help_needs_no_click_and_is_the_same_that_click_prints() -> None:
+    call = "from sdsk8s.cli.main import main; import sys; main({0})"
+    watch = "import atexit, sys; atexit.register(lambda: print('click' in sys.modules, file=sys.stderr)); "
+    quick, slow = (
+        subprocess.run([sys.executable, "-c", watch + call.format(words)], capture_output=True, text=True, check=True)
+        for words in ("['--help']", "['config', '--help']")
+    )
+    assert quick.stderr.strip() == "False" and slow.stderr.strip() == "True"
+    assert quick.stdout == CliRunner().invoke(cli, ["--help"]).output
+    assert set(COMMANDS) <= {line.split()[0] for line in quick.stdout.splitlines() if line.strip()}

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
+from conftest import as_published
 
 from sdsk8s.cli.main import main
 from sdsk8s.files.catalogue import load_catalogue
@@ -21,7 +21,6 @@ from sdsk8s.files.site import load_site
 from sdsk8s.files.templates import load_texts
 
 ROOT = Path(__file__).parent.parent.parent
-SCHEMAS = ROOT / "docs" / "reference" / "schemas"
 NAME = "es_template-base.json"
 LINES = [f"line {n}\n" for n in range(1, 21)]
 
@@ -67,9 +66,7 @@ def changed(number: int, text: str, lines: list[str] = LINES) -> list[str]:
 
 
 def as_json(capsys: pytest.CaptureFixture[str], schema: str) -> Any:
-    body = json.loads(capsys.readouterr().out)
-    jsonschema.validate(body, json.loads((SCHEMAS / f"{schema}.schema.json").read_text()))
-    return body
+    return as_published(schema, json.loads(capsys.readouterr().out))
 
 
 # -- configure

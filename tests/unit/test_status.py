@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from conftest import as_published
 
+from sdsk8s.cli.status import status_as_dict
 from sdsk8s.cli.status_text import age, status_lines
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import component_from_dict
@@ -128,7 +131,9 @@ def judge(
     found: dict[str, dict[str, Any]], given: Probes | None = None, site: Site = SITE, *names: str
 ) -> SystemStatus:
     chosen = [CATALOGUE.get(n) for n in names or ("alpha", "beta")]
-    return system_status(site, CATALOGUE, chosen, Live(objects=found), given or probes(), NOW)
+    status = system_status(site, CATALOGUE, chosen, Live(objects=found), given or probes(), NOW)
+    as_published("status", json.loads(json.dumps(status_as_dict(status))))
+    return status
 
 
 def text(status: SystemStatus) -> str:
