@@ -78,6 +78,10 @@ setup(
             "types-PyYAML",
             "types-docker",
             "requests>=2.32,<3",
+            # moto's server, without the services that the tests do not use (its extra `server` brings them all)
+            "moto>=5.1,<6",
+            "flask>=3,<4",
+            "flask-cors>=5,<7",
             "build>=1.2,<2",
         ],
     },

@@ -54,6 +54,12 @@ HOOKS: dict[str, Hook] = {
     "pkg export": Hook("pkg:export", reads=True),
     "pkg import": Hook("pkg:load"),
     "pkg rm": Hook("pkg:rm"),
+    "cloud ls": Hook("cloud:ls", reads=True, json=True),
+    "cloud asg ls": Hook("cloud:asg_ls", reads=True, json=True),
+    "cloud asg create": Hook("cloud_asg:create", plans=True, json=True),
+    "cloud storage ls": Hook("cloud:storage_ls", reads=True, json=True),
+    "cloud storage ship_style": Hook("cloud_storage:ship_style", plans=True, json=True),
+    "cloud storage create_staging_area": Hook("cloud_storage:create_staging_area", plans=True, json=True),
     "orch init": Hook("orch:init", plans=True),
     "orch start": Hook("orch:start", plans=True),
     "orch stop": Hook("orch:stop", plans=True),
@@ -69,7 +75,5 @@ HOOKS: dict[str, Hook] = {
     "status": Hook("operations:status", reads=True, json=True),
 }
 
-INSTEAD = {
-    "cloud": "the cloud's own tools; replicas are set with `kubectl scale`",
-}
+INSTEAD: dict[str, str] = {}
 """What to do instead, for verbs without a hook: by the whole verb, else by its first word."""

@@ -161,11 +161,22 @@ def _configure(name: str) -> Verb:
     return _leaf(
         name,
         type_argument(),
-        Added(["-f", "--force", "force"], is_flag=True, help="do not ask before changing what is there"),
-        Added(["--from", "source"], help="YAML file of answers; nothing is asked"),
-        Added(["--set", "assignments"], multiple=True, help="KEY=VALUE, one answer; not for secrets"),
+        _unasked("do not ask before changing what is there"),
+        *_answers("YAML file of answers; nothing is asked"),
         Added(["--secrets-from-stdin", "stdin"], is_flag=True, help="read KEY=VALUE lines of secrets from stdin"),
     )
+
+
+def _unasked(help: str = "do not ask") -> click.Option:
+    """-f where the legacy tool had none."""
+    return Added(["-f", "--force", "force"], is_flag=True, help=help)
+
+
+def _answers(help: str = "YAML file of answers") -> list[click.Option]:
+    return [
+        Added(["--from", "source"], help=help),
+        Added(["--set", "assignments"], multiple=True, help="KEY=VALUE, one answer; not for secrets"),
+    ]
 
 
 def _ship(name: str) -> Verb:
@@ -214,14 +225,24 @@ def _cloud(name: str) -> VerbGroup:
     encrypt = flag("-e", "--encrypt", "encrypt", "encrypt")
     prefix = value("-p", "--prefix", "prefix", "prefix of the staging area", default="staging_area/")
     suffix = value("", "--suffix", "suffix", "suffix of signal files")
+    homes = click.Choice(["machines", "pods"])
+    workers = Added(["--workers", "workers"], type=homes, help="where workers live; default: as in site.yaml")
     asg = [
         _leaf("cloud asg ls", help="list autoscaling groups"),
-        _leaf("cloud asg create", help="create an autoscaling group per queue"),
+        _leaf("cloud asg create", *_answers(), workers, _unasked(), help="create an autoscaling group per queue"),
     ]
     storage = [
         _leaf("cloud storage ls", help="list buckets"),
-        _leaf("cloud storage ship_style", bucket(), encrypt, help="send the browse pages to a bucket"),
-        _leaf("cloud storage create_staging_area", bucket(), prefix, suffix, help="make a staging area in a bucket"),
+        _leaf("cloud storage ship_style", bucket(), encrypt, _unasked(), help="send the browse pages to a bucket"),
+        _leaf(
+            "cloud storage create_staging_area",
+            bucket(),
+            prefix,
+            suffix,
+            *_answers(),
+            _unasked(),
+            help="make a staging area in a bucket",
+        ),
     ]
     return _group(
         name,

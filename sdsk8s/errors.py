@@ -6,7 +6,8 @@ SdsError                 1   something failed
 ├── ClusterError         1   the API server is away, refuses us, or answers with an error
 │   └── WaitError        1   a wait ended: timeout, or a cause that cannot heal
 ├── ImageError           1   build, push or registry failed
-├── CloudError           1   a cloud service or bucket refuses, is away, or has no credentials
+├── CloudError           1   a cloud service or bucket refuses, or is away
+│   └── CredentialsError 1   there are no credentials for it
 ├── StepError            1   a step of a run failed
 ├── PartialError         3   some targets are done, some are not; the table says which
 ├── RefusedError         4   unsafe, lock held, or a flag is needed
@@ -81,6 +82,10 @@ class ImageError(SdsError):
 
 
 class CloudError(SdsError):
+    pass
+
+
+class CredentialsError(CloudError):
     pass
 
 

@@ -9,7 +9,8 @@ import click
 from sdsk8s.errors import RefusedError
 
 GERUND = {"start": "Starting", "stop": "Stopping", "reset": "Resetting", "update": "Updating", "undo": "Undoing",
-          "redeploy": "Redeploying", "restart": "Restarting"}  # fmt: skip
+          "redeploy": "Redeploying", "restart": "Restarting",
+          "cloud asg create": "Autoscaling"}  # fmt: skip
 
 
 def need_terminal(verb: str, force_flag: str) -> None:
@@ -24,14 +25,17 @@ def need_terminal(verb: str, force_flag: str) -> None:
 def confirm(verb: str, target: str, *, legacy: bool = False) -> bool:
     """True for y, Y, yes, YES. legacy: say so when the legacy tool would have taken the answer for no."""
     plural = "s" if target == "all" else ""
+    return yes_or_no(f"{GERUND.get(verb, verb)} component{plural}: {target}. Continue [y/n]", legacy=legacy)
+
+
+def yes_or_no(question: str, *, legacy: bool = False) -> bool:
+    """Asks until it is y, yes, n or no, in any case."""
     while True:
-        answer = click.prompt(
-            f"{GERUND.get(verb, verb)} component{plural}: {target}. Continue [y/n]", err=True, show_default=False
-        )
-        if answer.strip().lower() in ("y", "yes"):
-            if legacy and answer.strip() != "y":
-                click.echo(f"note: {answer.strip()} counts as yes; the legacy tool took it for no", err=True)
+        answer = click.prompt(question, err=True, show_default=False).strip()
+        if answer.lower() in ("y", "yes"):
+            if legacy and answer != "y":
+                click.echo(f"note: {answer} counts as yes; the legacy tool took it for no", err=True)
             return True
-        if answer.strip().lower() in ("n", "no"):
+        if answer.lower() in ("n", "no"):
             return False
         click.echo("please answer y or n", err=True)

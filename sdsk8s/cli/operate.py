@@ -88,18 +88,18 @@ def plan_and_run(
         need_terminal(verb, flag)
     plan, digests = make()
     if looks:
-        _show(plan, digests, options)
+        show_plan(plan, digests, options)
         return 0
     if plan.empty:
-        _finish_empty(plan, options)
+        finish_empty(plan, options)
         return 0
     if not options.yes:
-        _show_on(sys.stderr, plan)
+        show_plan_on(sys.stderr, plan)
         if not confirm(verb, target, legacy=legacy):
             click.echo("not confirmed: nothing was changed", err=True)
             return 0
     plan, report, back = _execute(session, plan, make, options, reason, put_back)
-    return _finish(plan, report, options, back)
+    return finish(plan, report, options, back)
 
 
 def make_plan(
@@ -266,7 +266,7 @@ def _ensure_namespace(session: Session, plan: Plan) -> None:
             session.cluster.apply(step.obj)
 
 
-def _show(plan: Plan, digests: dict[str, str], options: Options) -> None:
+def show_plan(plan: Plan, digests: dict[str, str], options: Options) -> None:
     if options.print_kubectl:
         from sdsk8s.cli.kubectl_script import kubectl_script
 
@@ -275,10 +275,10 @@ def _show(plan: Plan, digests: dict[str, str], options: Options) -> None:
     if options.output == "json":
         click.echo(json.dumps(plan_as_dict(plan), indent=2))
         return
-    _show_on(sys.stdout, plan, kubectl=True)
+    show_plan_on(sys.stdout, plan, kubectl=True)
 
 
-def _show_on(out: Any, plan: Plan, *, kubectl: bool = False) -> None:
+def show_plan_on(out: Any, plan: Plan, *, kubectl: bool = False) -> None:
     click.echo(f"plan: {plan.verb} {plan.target} in namespace {plan.namespace}, {len(plan.steps())} steps", file=out)
     for line in plan_lines(plan, kubectl=kubectl):
         click.echo(line, file=out)
@@ -288,7 +288,7 @@ def _show_on(out: Any, plan: Plan, *, kubectl: bool = False) -> None:
         click.echo(f"note: {note}", file=out)
 
 
-def _finish_empty(plan: Plan, options: Options) -> None:
+def finish_empty(plan: Plan, options: Options) -> None:
     if options.output == "json":
         body = {"verb": plan.verb, "target": plan.target, "state": "unchanged", "notes": list(plan.notes), "steps": []}
         click.echo(json.dumps(body, indent=2))
@@ -298,7 +298,7 @@ def _finish_empty(plan: Plan, options: Options) -> None:
     click.echo(f"{plan.verb} {plan.target}: nothing to do")
 
 
-def _finish(plan: Plan, report: Report, options: Options, back: Back | None = None) -> int:
+def finish(plan: Plan, report: Report, options: Options, back: Back | None = None) -> int:
     from sdsk8s.cli.report import print_report, report_as_dict
 
     code = {"done": 0, "failed": 1, "partial": 3, "interrupted": 130}[report.state()]

@@ -5,9 +5,10 @@ Every step has `title()` (one line), `kubectl()` (the nearest line to type by ha
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sdsk8s.model.names import REPLICAS
@@ -222,6 +223,36 @@ class Push(Step):
 
     def undo(self) -> str:
         return "nothing to undo: a bundle that nothing runs does no harm"
+
+
+@dataclass(frozen=True)
+class CloudCall(Step):
+    """One request to a cloud service, by boto3's names of operation and parameters.
+
+    content: bytes that go into the parameter `into` (`Body`, `ZipFile`, `Code.ZipFile`); file: what they are called.
+    """
+
+    words: str
+    service: str
+    operation: str
+    params: Mapping[str, Any]
+    back: str = ""
+    content: bytes = field(default=b"", repr=False)
+    into: str = ""
+    file: str = ""
+
+    def title(self) -> str:
+        return self.words
+
+    def kubectl(self, namespace: str) -> str:
+        service = {"s3": "s3api"}.get(self.service, self.service)
+        words = ["aws", service, self.operation.replace("_", "-")]
+        if self.into:
+            words += ["--body", self.file] if self.into == "Body" else ["--zip-file", f"fileb://{self.file}"]
+        return shlex.join([*words, "--cli-input-json", json.dumps(self.params)])
+
+    def undo(self) -> str:
+        return self.back or "nothing to undo"
 
 
 @dataclass(frozen=True)

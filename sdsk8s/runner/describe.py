@@ -6,7 +6,7 @@ import copy
 import dataclasses
 from typing import Any
 
-from sdsk8s.planner.steps import Apply, Group, Node, Plan, Record, Step
+from sdsk8s.planner.steps import Apply, CloudCall, Group, Node, Plan, Record, Step
 
 
 def plan_as_dict(plan: Plan) -> dict[str, Any]:
@@ -42,6 +42,8 @@ def _node(node: Node, namespace: str, counter: Any) -> dict[str, Any]:
             data[field.name] = getattr(node, field.name)
     if isinstance(node, Apply):
         data["obj"] = masked(node.obj)
+    if isinstance(node, CloudCall):
+        data["content"] = len(node.content)
     if isinstance(node, Record):  # what is recorded is what was applied: the Apply steps show it
         data["objects"] = [f"{o['kind']}/{o['metadata']['name']}" for o in node.objects]
         del data["trees"]

@@ -11,13 +11,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sdsk8s.backends.aws.connect import client, explained
+from sdsk8s.backends.aws.connect import client, endpoint, explained
 from sdsk8s.errors import CloudError
 from sdsk8s.model.site import Site
 
 CONTENT, SHA256 = "sds-content", "sha256"
 """Metadata of an object: id of the archive's content, sha256 of its bytes."""
-_AMAZON = ".amazonaws.com"
 
 
 @dataclass(frozen=True)
@@ -104,11 +103,3 @@ class BundleStore:
             self._s3.delete_object(Bucket=self.bucket, Key=key)
         except (BotoCoreError, ClientError):
             return  # the next ship removes it
-
-
-def endpoint(site: Site) -> str:
-    """URL of the site's S3 service; "" for Amazon's own, which boto3 finds by the region."""
-    given = site.s3_endpoint or str(site.config.get("S3_ENDPOINT") or "")
-    if not given or (given.endswith(_AMAZON) and not site.s3_endpoint):
-        return ""
-    return given if "://" in given else f"https://{given}"

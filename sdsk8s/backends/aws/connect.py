@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -17,8 +19,22 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from sdsk8s.errors import CloudError
+from sdsk8s.errors import CloudError, CredentialsError
 from sdsk8s.model.site import Site
+
+_AMAZON = ".amazonaws.com"
+
+
+def endpoint(site: Site, key: str = "S3_ENDPOINT") -> str:
+    """URL of the site's S3 service; "" for Amazon's own, which boto3 finds by the region.
+
+    key: of the configuration: S3_ENDPOINT (bundles; site.yaml's `ship` goes before it) or DATASET_S3_ENDPOINT.
+    """
+    own = site.s3_endpoint if key == "S3_ENDPOINT" else ""
+    given = own or str(site.config.get(key) or "")
+    if not given or (given.endswith(_AMAZON) and not own):
+        return ""
+    return given if "://" in given else f"https://{given}"
 
 
 def client(site: Site, service: str, endpoint: str = "") -> Any:
@@ -32,9 +48,17 @@ def client(site: Site, service: str, endpoint: str = "") -> Any:
     settings = Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": 3, "mode": "standard"})
     region = str(config.get("AWS_REGION") or "us-east-1")
     with explained(service):
-        return boto3.session.Session().client(
+        session = botocore.session.Session()
+        session.register_component("data_loader", _loader())
+        return boto3.session.Session(botocore_session=session).client(
             service, region_name=region, endpoint_url=endpoint or None, config=settings, **keys
         )
+
+
+@cache
+def _loader() -> Any:
+    """boto3's descriptions of the services, read once: a second client of a service costs little."""
+    return botocore.session.Session().get_component("data_loader")
 
 
 @contextmanager
@@ -43,7 +67,7 @@ def explained(target: str) -> Iterator[None]:
     try:
         yield
     except (NoCredentialsError, PartialCredentialsError) as err:
-        raise CloudError(
+        raise CredentialsError(
             "there are no AWS credentials",
             target=target,
             words=str(err),

@@ -244,6 +244,15 @@ class Cluster:
             self._found[api_version, kind] = self._discover(kind, api_version)
         return self._found[api_version, kind]
 
+    def serves(self, api_version: str, kind: str) -> bool:
+        """Whether the server has this kind, such as one of a CustomResourceDefinition."""
+        try:
+            return kind in discovered(api_version, self.request("GET", root(api_version)).get("resources") or ())
+        except ApiError as err:
+            if err.code == 404:
+                return False
+            raise
+
     def path(self, kind: str, name: str = "", subresource: str = "") -> str:
         """URL path of a collection, an object or a subresource in our namespace."""
         return path(self.kind(kind), self.namespace, quote(name, safe=":"), subresource)

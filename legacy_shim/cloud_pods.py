@@ -1,0 +1,104 @@
+"""`sds cloud asg create` for workers in the cluster: what scales each queue's pods with its length."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+import yaml
+
+from legacy_shim.cloud_answers import Answers
+from sdsk8s.cli.options import Options
+from sdsk8s.cli.session import Session
+from sdsk8s.errors import ConfigError, RefusedError, UsageError
+from sdsk8s.files.data import folder
+from sdsk8s.files.yamlfile import read_mapping
+from sdsk8s.model.names import APPLIED, unknown
+from sdsk8s.model.queue import Queue, worker_queues
+from sdsk8s.planner.steps import Apply, Group, Node, Plan
+from sdsk8s.render.autoscaler import API, autoscalers, broker
+
+MOST = 10
+"""Pods of one queue, unless MAX_SIZE says otherwise."""
+
+
+def create(session: Session, answers: Answers, options: Options) -> int:
+    """Applied where the cluster knows the kinds; printed and refused where it does not."""
+    from sdsk8s.cli.operate import plan_and_run
+
+    objects = _objects(session, answers)
+    names = " ".join(sorted({str(o["metadata"]["labels"]["sdsk8s/component"]) for o in objects}))
+    if not session.cluster.serves(API, "ScaledObject"):
+        _print(objects, options)
+        raise RefusedError(
+            "the cluster has no KEDA: nothing was applied, the objects are printed",
+            target=session.cluster.host,
+            words=f"it serves no ScaledObject of {API}",
+            next="install KEDA 2.16 or later, then the same command; --workers machines is for virtual machines",
+        )
+
+    def make() -> tuple[Plan, dict[str, str]]:
+        return _plan(session, objects, names), {}
+
+    return plan_and_run(session, "cloud asg create", names, make, options, "-f", legacy=True)
+
+
+def _objects(session: Session, answers: Answers) -> list[dict[str, Any]]:
+    site = session.site
+    if answers.number("MIN_SIZE", 0) != 0:
+        raise UsageError("MIN_SIZE is 0 for pods", words="they go when no message is left, waiting or being worked on")
+    most = answers.number("MAX_SIZE", MOST)
+    if most == 0:
+        raise UsageError("MAX_SIZE is 0", next="to stop the workers of a queue: sdsk8s stop")
+    data = read_mapping(folder("manifests") / "autoscaler.yaml")
+    queues = _chosen(worker_queues(site.config), answers, site.home)
+    total = {str(q.get("QUEUE_NAME")): bool(q.get("TOTAL_JOBS_METRIC")) for q in site.config["QUEUES"] if q}
+    asked = broker(data, site, session.catalogue)
+    workers = [c for c in session.catalogue.ordered() if c.per_queue and site.where(c.name) == "kubernetes"]
+    if not workers:
+        raise RefusedError("no workers live in the cluster", target=f"{site.home}/site.yaml",
+                           next="the same command with --workers machines")  # fmt: skip
+    return [o for c in workers for o in autoscalers(data, site, c, queues, total, asked, most)]
+
+
+def _chosen(known: list[Queue], answers: Answers, home: str) -> list[Queue]:
+    if not known:
+        raise ConfigError("the site has no queues", target=f"{home}/config", next="fill in QUEUES")
+    if not answers.has("QUEUES"):
+        return known
+    names = answers.words("QUEUES", "")
+    for name in names:
+        if name not in {q.name for q in known}:
+            raise UsageError(f'no queue is called "{name}"', words=unknown(name, [q.name for q in known]))
+    return [q for q in known if q.name in names]
+
+
+def _plan(session: Session, objects: list[dict[str, Any]], target: str) -> Plan:
+    steps: list[Node] = []
+    notes: list[str] = []
+    for obj in objects:
+        kind, name = obj["kind"], obj["metadata"]["name"]
+        there = session.cluster.get(kind, name)
+        old = ((there or {}).get("metadata", {}).get("annotations") or {}).get(APPLIED)
+        if there is None or old != obj["metadata"]["annotations"][APPLIED]:
+            steps.append(Apply(_why(obj), obj, "update" if there else "create"))
+        if kind == "ScaledObject" and session.cluster.get("Deployment", name) is None:
+            notes.append(f"Deployment/{name} is not there yet: sds update {target}")
+    return Plan("cloud asg create", target, session.site.namespace, Group("autoscalers", tuple(steps)), tuple(notes))
+
+
+def _why(obj: dict[str, Any]) -> str:
+    if obj["kind"] != "ScaledObject":
+        return "the broker's own Secret is read"
+    trigger = obj["spec"]["triggers"][0]["metadata"]
+    counted = "all" if trigger["excludeUnacknowledged"] == "false" else "waiting"
+    each = f"{trigger['value']} {counted} in {trigger['queueName']}"
+    return f"0 to {obj['spec']['maxReplicaCount']} pods, one for every {each}"
+
+
+def _print(objects: list[dict[str, Any]], options: Options) -> None:
+    if options.output == "json":
+        click.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
+    else:
+        click.echo(yaml.safe_dump_all(objects, sort_keys=False), nl=False)
