@@ -18,6 +18,7 @@ from sdsk8s.planner.steps import (
     Pack,
     Push,
     Record,
+    RemoveImage,
     Restart,
     Scale,
     Step,
@@ -86,6 +87,12 @@ class ClusterExecutor:
         with self._lock:
             self._digests[step.ref] = digest
         return digest[:19]
+
+    def _removeimage(self, step: RemoveImage, say: Say) -> None:
+        if step.where == "engine":
+            self._images.engine.remove(step.ref)
+        else:
+            self._images.registry.delete(step.ref)
 
     def _shipped(self) -> Bundles:
         if self._bundles is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sdsk8s.cli.image_audit import audit
+from sdsk8s.cli.image_prune import prune
 from sdsk8s.cli.options import Options, site_options
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def images() -> None:
 
 
 images.add_command(audit)
+images.add_command(prune)
 
 
 @images.command("ls")

@@ -131,6 +131,15 @@ class Images:
         """
         return {name: self._ref(name, (kept or {}).get(name, ""), layer) for name in specs}
 
+    @property
+    def named(self) -> list[str]:
+        """References that refs() has given so far, with those that they are built from."""
+        return list(self._recipes)
+
+    def repository(self, name: str) -> str:
+        """`HOST/SITE/IMAGE`: where images of that name are kept."""
+        return untagged(self._name(name, "0"))
+
     def trees(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """{image: {path of a source file, package first: 12 hex digits}} of images that are made of packages."""
         found = {}

@@ -207,6 +207,23 @@ class Upload(Step):
 
 
 @dataclass(frozen=True)
+class RemoveImage(Step):
+    """Remove an image from where it is stored: `registry` (ref by digest, all of its tags go) or `engine` (a tag)."""
+
+    where: str
+    ref: str
+
+    def title(self) -> str:
+        return f"remove {self.ref} from the {self.where}"
+
+    def kubectl(self, namespace: str) -> str:
+        return f"docker image rm {self.ref}" if self.where == "engine" else f"crane delete {self.ref}"
+
+    def undo(self) -> str:
+        return "build it again from the same tree: sdsk8s images push"
+
+
+@dataclass(frozen=True)
 class Push(Step):
     """Push a packed archive to the registry as an artifact; remember its digest."""
 

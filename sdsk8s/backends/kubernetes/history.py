@@ -25,6 +25,13 @@ def revisions(cluster: Cluster, component: str = "") -> list[Revision]:
     return sorted((r for r in found if r is not None), key=lambda r: (r.component, r.number), reverse=True)
 
 
+def kept_everywhere(cluster: Cluster) -> tuple[list[Revision], list[str]]:
+    """(revisions of all components in all namespaces, `NAMESPACE/NAME` of those that cannot be read)."""
+    secrets = cluster.within("").list_metadata("Secret", LABEL)
+    found = [(revision_of(s), f"{s['metadata']['namespace']}/{s['metadata']['name']}") for s in secrets]
+    return [r for r, _ in found if r is not None], [name for r, name in found if r is None]
+
+
 def load_revision(cluster: Cluster, revision: Revision) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
     """(objects in apply order, source trees) of a revision."""
     secret = cluster.get("Secret", revision.name)

@@ -56,8 +56,8 @@ def root(api_version: str) -> str:
 
 
 def path(kind: Kind, namespace: str, name: str = "", subresource: str = "") -> str:
-    """URL path of a collection, an object or a subresource."""
-    space = f"namespaces/{namespace}" if kind.namespaced else ""
+    """URL path of a collection, an object or a subresource. namespace "": the collection of all namespaces."""
+    space = f"namespaces/{namespace}" if kind.namespaced and namespace else ""
     return "/".join(p for p in (root(kind.api_version), space, kind.plural, name, subresource) if p)
 
 

@@ -1,0 +1,101 @@
+"""Which stored images nobody needs any more. Pure: what is known goes in, a verdict for each image comes out.
+
+A wrong guess would take away the way back, so an image stays unless everything speaks against it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+CONTENT_TAG = re.compile(r"[0-9a-f]{12}")
+"""Tags that we make. Whatever else is a tag was given by somebody, for a reason."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One manifest of a repository.
+
+    repository  HOST/SITE/IMAGE
+    digest      sha256:...
+    tags        all that point at it
+    created     None when the image does not say it
+    blobs       {digest: bytes} of its layers, compressed
+    """
+
+    repository: str
+    digest: str
+    tags: tuple[str, ...]
+    created: datetime | None
+    blobs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ref(self) -> str:
+        return f"{self.repository}@{self.digest}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """kept: why it stays; "" when it may go."""
+
+    image: Stored
+    kept: str
+
+
+def mentions(objects: Iterable[Mapping[str, Any]], repositories: Iterable[str]) -> set[str]:
+    """Every `REPOSITORY:TAG` and `REPOSITORY@DIGEST` of these repositories, wherever in the objects it stands."""
+    places = "|".join(re.escape(r) for r in sorted(repositories))
+    if not places:
+        return set()
+    pattern = re.compile(rf"({places})(?::([\w.-]+))?(?:@(sha256:[0-9a-f]{{64}}))?(?![\w/-])")
+    found: set[str] = set()
+    for obj in objects:
+        for repository, tag, digest in pattern.findall(json.dumps(obj)):
+            found |= {f"{repository}:{tag}"} if tag else set()
+            found |= {f"{repository}@{digest}"} if digest else set()
+    return found
+
+
+def verdicts(
+    stored: Iterable[Stored],
+    reasons: Mapping[str, str],
+    now: datetime,
+    age: timedelta,
+) -> list[Verdict]:
+    """One verdict for each image, in the order given.
+
+    reasons  {`REPOSITORY:TAG`, `REPOSITORY@DIGEST` or a whole `REPOSITORY`: why it is needed}
+    age      younger ones stay: another cluster may be about to run them
+    """
+    return [Verdict(image, _why(image, reasons, now, age)) for image in stored]
+
+
+def _why(image: Stored, reasons: Mapping[str, str], now: datetime, age: timedelta) -> str:
+    names = [image.repository, image.ref, *(f"{image.repository}:{tag}" for tag in image.tags)]
+    needed = [reasons[name] for name in names if name in reasons]
+    if needed:
+        return needed[0]
+    given = [tag for tag in image.tags if not CONTENT_TAG.fullmatch(tag)]
+    if given:
+        return f"is tagged {', '.join(given)}"
+    if image.created is None:
+        return "" if not age else "does not say its age"
+    if now - image.created < age:
+        return f"is younger than {age.days} days"
+    return ""
+
+
+def freed(found: Iterable[Verdict]) -> int:
+    """Bytes of the layers that only removed images have."""
+    gone: dict[str, int] = {}
+    kept: set[str] = set()
+    for v in found:
+        if v.kept:
+            kept |= set(v.image.blobs)
+        else:
+            gone |= v.image.blobs
+    return sum(size for digest, size in gone.items() if digest not in kept)
