@@ -21,13 +21,13 @@ from copy_cut import Proxy
 
 FAKE = '''#!/usr/bin/python3 -IS
 """Speaks like the agent and lies."""
-import json, sys
+import json, marshal, sys
 from pathlib import Path
 i, o = sys.stdin.buffer, sys.stdout.buffer
 i.read(int(sys.argv[-1]))
 plan = json.loads(Path("/data/plan.json").read_text())
 while head := i.read(4):
-    ask = json.loads(i.read(int.from_bytes(head, "big")))
+    ask = marshal.loads(i.read(int.from_bytes(head, "big")))
     if ask["do"] == "list":
         data = json.dumps(plan["listing"]).encode()
         o.write(len(data).to_bytes(4, "big") + data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import marshal
 import os
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from sdsk8s.backends.copy import agent
+from sdsk8s.backends.copy.transfer import Settings, Source
 from sdsk8s.errors import RefusedError, SdsError, UsageError
 from sdsk8s.model.copy_target import Remote, parse_remote
 from sdsk8s.model.copying import Listing, check_target, chosen, copy_plan, parse_listing
@@ -188,7 +190,7 @@ class Wire:
         self.sent = b""
 
     def ask(self, data: bytes = b"", **command: Any) -> None:
-        text = json.dumps(command).encode()
+        text = marshal.dumps(command, 2)
         self.sent += len(text).to_bytes(4, "big") + text + data
 
     def run(self) -> io.BytesIO:
@@ -229,10 +231,42 @@ def test_new_swap_and_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     )
     assert tree.stat().st_ino != before and (tree / "d").stat().st_mode & 0o777 == 0o750
     inode = tree.stat().st_ino
+    (tree / "d" / "a.pyc").write_bytes(b"of a")
+    assert put(tree, {"a": b"5"}, delete=["d/a.pyc"]) == {"how": "file"}  # one rename needs no tree beside
+    assert (tree / "a").read_bytes() == b"5" and not list((tree / "d").iterdir()) and tree.stat().st_ino == inode
+    assert sorted(os.listdir(tmp_path)) == ["tree"]
     monkeypatch.chdir(tree)  # a program works in it: the folder itself stays
     assert put(tree, {"a": b"4"}, delete=["b"]) == {"how": "in place"}
     assert (tree / "a").read_bytes() == b"4" and not (tree / "b").exists() and tree.stat().st_ino == inode
     assert sorted(os.listdir(tmp_path)) == ["tree"]
+
+
+def test_answers_are_json_whatever_names_there_are(tmp_path: Path) -> None:
+    for name in ('"quoted"\n', "ü\u2028", os.fsdecode(b"\xff\x80"), "\\"):
+        (tmp_path / name).write_bytes(b"1")
+    found = agent.listing(str(tmp_path))
+    assert json.loads(agent._json(found)) == found and len(found["entries"]) == 4
+
+
+def test_a_small_source_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"first")
+    (tmp_path / "b").write_bytes(b"other")
+    source = Source.of(tmp_path, Settings())
+    first = source.digests(["a", "b"])
+    (tmp_path / "a").write_bytes(b"after")
+    files = list(source.listing.entries.values())
+    sent = source.payload(files)
+    assert first == [hashlib.sha256(b"first").digest(), hashlib.sha256(b"other").digest()]
+    assert sent == b"first" + first[0] + b"other" + first[1]
+
+
+def test_a_source_that_changes_under_the_copy_fits_no_digest(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    source = Source.of(tmp_path, Settings())
+    (tmp_path / "a").write_bytes(b"123")
+    assert source.digests(["a"]) == [bytes(32)]  # equals nothing
+    sent = source.payload(list(source.listing.entries.values()))
+    assert sent is not None and len(sent) == 5 + 32 and hashlib.sha256(sent[:5]).digest() != sent[5:]
 
 
 def test_a_wrong_digest_changes_nothing(tmp_path: Path) -> None:
@@ -275,11 +309,11 @@ def test_resume_from_a_part(tmp_path: Path) -> None:
     stage = agent.stage_of(str(tmp_path / "f"))
     cut = io.BytesIO(data[:1_500_000])
     with agent.lock(stage, "t"), pytest.raises(EOFError):
-        agent.receive(stage, "k", len(data), 0, 0o600, 1, cut.read, "f")
+        agent.receive(stage, "k", len(data), 0, 0o600, 1, cut.readinto, "f")
     have = agent.listing(str(tmp_path / "f"))["staged"]["k"]
     assert 0 < have <= 1_500_000
     rest = io.BytesIO(data[have:] + hashlib.sha256(data).digest())
-    agent.receive(stage, "k", len(data), have, 0o600, 1, rest.read, "f")
+    agent.receive(stage, "k", len(data), have, 0o600, 1, rest.readinto, "f")
     agent.commit(
         str(tmp_path / "f"), stage, {"files": [["", "k", 0o600]], "dirs": [], "links": [], "modes": [], "delete": []}
     )

@@ -1,32 +1,43 @@
 """Both ends of a copy: lists, hashes, sends, stages and switches files of the machine that it runs on.
 
-Its text is sent into the pod and run there by `python3 -c`, so it needs nothing but the standard library of Python
-3.7; on the operator's side the same functions are imported. Messages are a length (4 bytes, big endian) and JSON;
-contents follow as plain bytes of announced length, each file's sha256 behind it.
+Its text is sent into the pod and run there by `python3 -c`, so it needs nothing but the standard library of CPython
+3.7; on the operator's side the same functions are imported. It starts for every copy, so it imports little: `json`,
+`signal` and `typing` would take longer than the rest of the start. What it is told has a length (4 bytes, big endian)
+and is marshalled, what it answers has a length and is JSON, which is safe to read whoever wrote it; contents follow as
+plain bytes of announced length, each file's sha256 behind it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
-import json
+import marshal
 import os
-import signal
 import stat
-import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+
+try:
+    import _signal  # type: ignore[import-not-found]
+    from _json import encode_basestring_ascii as _quote
+except ImportError:  # another Python than CPython
+    import signal as _signal
+    from json.encoder import py_encode_basestring_ascii as _quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, BinaryIO
+
+    Entry = Any  # a list: [path, kind (f d l o), mode, size, mtime in ns, target of a link, writable]
 
 BLOCK = 1 << 17
+PIECE = 1 << 18
 SMALL = 1 << 20
 STAGE = ".sds-cp-"
 IDLE = 300
 _BEAT = 1 << 28
+_DIFFERS = ": sha256 differs, it changed while it was copied"
 _in_pod = False
-
-Entry = Any  # a list: [path, kind (f d l o), mode, size, mtime in ns, target of a link, writable]
 
 
 class CopyFault(Exception):
@@ -104,18 +115,22 @@ def _open(root: str, name: str) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0)
 
 
-def digest(root: str, name: str, beat: Callable[[], None] | None = None) -> bytes:
-    """sha256 of one file; 32 zero bytes when it cannot be read, which equals nothing."""
+def digest(root: str, name: str, size: int = SMALL, beat: Callable[[], None] | None = None) -> bytes:
+    """sha256 of one file; 32 zero bytes when it cannot be read, which equals nothing. size: what it is thought to have.
+
+    A large buffer costs more than a small file's hash, so it is no larger than the file.
+    """
+    size = min(size + 1, SMALL)
     try:
         # Plain descriptors: for thousands of small files the objects around them cost more than the hashing.
         fd = os.open(root + "/" + name if name else root, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             sha, done = hashlib.sha256(), 0
             while True:
-                block = os.read(fd, SMALL)
-                if not block:
-                    return sha.digest()
+                block = os.read(fd, size)
                 sha.update(block)
+                if len(block) < size:  # of a regular file: its end
+                    return sha.digest()
                 done += len(block)
                 if beat and done % _BEAT < SMALL:
                     beat()
@@ -128,25 +143,23 @@ def digest(root: str, name: str, beat: Callable[[], None] | None = None) -> byte
 def send(root: str, name: str, size: int, offset: int, write: Callable[[Any], Any]) -> None:
     """Bytes offset..size of a file, then the sha256 of all of it. What is missing at its end comes as zeros."""
     sha = hashlib.sha256()
+    buffer = memoryview(bytearray(min(size, BLOCK)))
+    at = 0
     with _open(root, name) as file:
-        left = offset
-        while left:
-            block = file.read(min(left, SMALL))
-            if not block:
+        while at < size:
+            got = file.readinto(buffer[: (offset if at < offset else size) - at])  # type: ignore[attr-defined]
+            if not got:
                 break
-            sha.update(block)
-            left -= len(block)
-        left = size - offset
+            sha.update(buffer[:got])
+            if at >= offset:
+                write(buffer[:got])
+            at += got
+    if at < size:
+        sha.update(b"cut short while it was read")
+        left = size - max(at, offset)
         while left:
-            block = file.read(min(left, BLOCK))
-            if not block:
-                sha.update(b"cut short while it was read")
-                for start in range(0, left, BLOCK):
-                    write(bytes(min(BLOCK, left - start)))
-                break
-            sha.update(block)
-            write(block)
-            left -= len(block)
+            write(bytes(min(left, BLOCK)))
+            left -= min(left, BLOCK)
     write(sha.digest())
 
 
@@ -214,8 +227,7 @@ def lock(stage: str, token: str, patience: float = 8.0) -> Any:
             file.seek(0)
             words = file.read().split()
             if len(words) == 2 and words[0] == token and int(words[1]) != os.getpid():
-                with contextlib.suppress(OSError):
-                    os.kill(int(words[1]), signal.SIGKILL)
+                _kill(int(words[1]))
             if time.monotonic() > end:
                 file.close()
                 raise CopyFault("another copy to the same place is running (a lost one ends in 5 minutes)") from None
@@ -226,88 +238,94 @@ def lock(stage: str, token: str, patience: float = 8.0) -> Any:
     return file
 
 
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, 9)
+    except OSError:
+        return  # it has just ended
+
+
 def receive(
-    stage: str, key: str, size: int, offset: int, mode: int, mtime: int, read: Callable[[int], Any], name: str
+    stage: str, key: str, size: int, offset: int, mode: int, mtime: int, fill: Callable[[Any], int], name: str
 ) -> bytes:
-    """Stage one file from the stream: its bytes from offset on, then its sha256. CopyFault when they do not fit."""
-    _patience(IDLE)
+    """Stage one file from the stream: its bytes from offset on, then its sha256. CopyFault when they do not fit.
+
+    fill: reads into the whole of a buffer; into less of it only at the end of the stream.
+    """
     path = os.path.join(stage, key)
-    sha = hashlib.sha256()
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     if size <= SMALL and not offset:
-        data = _exactly(read, size)
-        sha.update(data)
-        want = bytes(_exactly(read, 32))
-        if sha.digest() != want:
-            raise CopyFault(name + ": sha256 differs, it changed while it was copied")
+        view = _take(fill, memoryview(bytearray(size + 32)))
+        want = hashlib.sha256(view[:size]).digest()
+        if view[size:] != want:
+            raise CopyFault(name + _DIFFERS)
         fd = os.open(path, flags | os.O_TRUNC, 0o600)
         try:
-            _write(fd, data)
+            _write(fd, view[:size])
             os.fchmod(fd, mode)
             os.utime(fd, ns=(mtime, mtime))
         finally:
             os.close(fd)
         return want
-    if offset:
-        with open(path + ".part", "rb", buffering=0) as old:
-            left = offset
-            while left:
-                block = old.read(min(left, SMALL))
-                if not block:
-                    raise CopyFault(name + ": the staged part is shorter than it was")
-                sha.update(block)
-                left -= len(block)
-    fd = os.open(path + ".part", flags | (0 if offset else os.O_TRUNC), 0o600)
+    buffer = memoryview(bytearray(PIECE))
+    sha = hashlib.sha256()
+    part = path + ".part"
+    _hash_part(part, offset, sha, buffer, name)
+    fd = os.open(part, flags | (0 if offset else os.O_TRUNC), 0o600)
     try:
         os.ftruncate(fd, offset)
         os.lseek(fd, offset, os.SEEK_SET)
-        left = size - offset
-        while left:
+        while offset < size:
             _patience(IDLE)
-            data = read(min(left, BLOCK))
-            if not data:
+            view = buffer[: size - offset]
+            got = fill(view)
+            sha.update(view[:got])
+            _write(fd, view[:got])
+            if got < len(view):
                 raise EOFError
-            sha.update(data)
-            _write(fd, data)
-            left -= len(data)
-        want = bytes(_exactly(read, 32))
-        if sha.digest() != want:
-            os.unlink(path + ".part")
-            raise CopyFault(name + ": sha256 differs, it changed while it was copied")
+            offset += got
+        want = sha.digest()
+        if _take(fill, buffer[:32]) != want:
+            os.unlink(part)
+            raise CopyFault(name + _DIFFERS)
         os.fchmod(fd, mode)
         os.utime(fd, ns=(mtime, mtime))
     finally:
         os.close(fd)
-    os.rename(path + ".part", path)
+    os.rename(part, path)
     return want
 
 
-def _write(fd: int, data: Any) -> None:
-    view = memoryview(data)
+def _hash_part(part: str, size: int, sha: Any, buffer: memoryview, name: str) -> None:
+    """Take the first `size` bytes of what an earlier try has staged into the sum."""
+    if not size:
+        return
+    with open(part, "rb", buffering=0) as old:
+        while size:
+            got = old.readinto(buffer[:size])
+            if not got:
+                raise CopyFault(name + ": the staged part is shorter than it was")
+            sha.update(buffer[:got])
+            size -= got
+
+
+def _take(fill: Callable[[Any], int], view: memoryview) -> memoryview:
+    _patience(IDLE)
+    if fill(view) < len(view):
+        raise EOFError
+    return view
+
+
+def _write(fd: int, view: memoryview) -> None:
     while view:
         view = view[os.write(fd, view) :]
-
-
-def _exactly(read: Callable[[int], Any], size: int) -> bytes:
-    data = read(size)
-    if len(data) == size:
-        return bytes(data)
-    parts = [bytes(data)]
-    left = size - len(data)
-    while left:
-        data = read(left)
-        if not data:
-            raise EOFError
-        parts.append(bytes(data))
-        left -= len(data)
-    return b"".join(parts)
 
 
 # -- the switch ----------------------------------------------------------------------------------------------------
 
 
 def commit(real: str, stage: str, plan: dict[str, Any]) -> str:
-    """Put what is staged in place, all of it or nothing. Returns how: file, new, swap or in place.
+    """Put what is staged in place, all of it or nothing. Returns how: file (one rename), new, swap or in place.
 
     plan: dirs [[path, mode]], files [[path, key, mode]], links [[path, target]], delete [path], modes [[path, mode]]
     """
@@ -324,6 +342,11 @@ def commit(real: str, stage: str, plan: dict[str, Any]) -> str:
         os.makedirs(os.path.dirname(real), exist_ok=True)
         os.rename(os.path.join(stage, "next.tree"), real)
         how = "new"
+    elif _single(real, plan):
+        for name in plan["delete"]:
+            os.unlink(os.path.join(real, name))
+        os.rename(os.path.join(stage, plan["files"][0][1]), os.path.join(real, plan["files"][0][0]))
+        how = "file"
     elif _in_use(real) or os.path.dirname(stage) == real:
         _in_place(real, stage, plan)
         how = "in place"
@@ -342,6 +365,14 @@ def commit(real: str, stage: str, plan: dict[str, Any]) -> str:
             how = "in place"
     clean(stage)
     return how
+
+
+def _single(real: str, plan: dict[str, Any]) -> bool:
+    """One file and at most its compiled form: a rename is the switch, without a second tree beside."""
+    if len(plan["files"]) != 1 or plan["dirs"] or plan["links"] or plan["modes"]:
+        return False
+    folder = os.path.dirname(os.path.join(real, plan["files"][0][0]))
+    return all(name.endswith(".pyc") for name in plan["delete"]) and os.access(folder, os.W_OK | os.X_OK)
 
 
 def clean(stage: str) -> None:
@@ -437,6 +468,8 @@ def _lay(top: str, stage: str, plan: dict[str, Any]) -> None:
 
 def _in_place(real: str, stage: str, plan: dict[str, Any]) -> None:
     """One rename per file, noted down first: what is cut off here is completed by the next copy."""
+    import json
+
     note = os.path.join(stage, "commit.json")
     with open(note + ".new", "w") as file:
         json.dump(plan, file)
@@ -480,6 +513,8 @@ def _recover(real: str, stage: str) -> None:
     if os.path.isdir(old) and not os.path.lexists(real):
         os.rename(old, real)
     if os.path.isfile(note):
+        import json
+
         with open(note) as file:
             plan = json.load(file)
         _forward(real, stage, plan)
@@ -495,7 +530,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     entries: list[Entry] = []
 
     def reply(message: Any) -> None:
-        data = json.dumps(message).encode("utf-8", "surrogateescape")
+        data = _json(message).encode()
         sink.write(len(data).to_bytes(4, "big") + data)
         sink.flush()
 
@@ -513,7 +548,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
                 reply(found)
             elif do == "hash":
                 for index in command["files"]:
-                    sink.write(b"d" + digest(real, entries[index][0], beat))
+                    sink.write(b"d" + digest(real, entries[index][0], entries[index][3], beat))
                 sink.flush()
             elif do == "send":
                 for index, offset in command["files"]:
@@ -525,7 +560,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
                 reply({"staged": _staged(stage)})
             elif do == "put":
                 for key, size, offset, mode, mtime, name in command["files"]:
-                    receive(stage, key, size, offset, mode, mtime, source.read1 if size > SMALL else source.read, name)  # type: ignore[attr-defined]
+                    receive(stage, key, size, offset, mode, mtime, source.readinto, name)  # type: ignore[attr-defined]
                 reply({"done": len(command["files"])})
             elif do == "commit":
                 reply({"how": commit(real, stage, command)})
@@ -542,7 +577,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
 def _patience(seconds: int) -> None:
     """In the pod: end this process when the other side has gone without a word, which would hold the lock for ever."""
     if _in_pod:
-        signal.alarm(seconds)
+        _signal.alarm(seconds)
 
 
 def _commands(source: BinaryIO) -> Iterator[dict[str, Any]]:
@@ -551,14 +586,27 @@ def _commands(source: BinaryIO) -> Iterator[dict[str, Any]]:
         head = source.read(4)
         if len(head) < 4:
             return
-        yield json.loads(source.read(int.from_bytes(head, "big")).decode("utf-8", "surrogateescape"))
+        yield marshal.loads(source.read(int.from_bytes(head, "big")))
 
 
-def main() -> None:
-    """Entry in the pod: standard input and output are the connection."""
+def _json(value: Any) -> str:
+    """JSON of str, bool, int, list and dict, in ASCII."""
+    if isinstance(value, str):
+        return _quote(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{" + ",".join([_quote(k) + ":" + _json(v) for k, v in value.items()]) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join([_json(v) for v in value]) + "]"
+    return str(int(value))
+
+
+def main(source: BinaryIO) -> None:
+    """Entry in the pod: standard input, of which our own text was read, and output are the connection."""
     global _in_pod
     _in_pod = True
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     try:
         import fcntl
 
@@ -566,4 +614,4 @@ def main() -> None:
             fcntl.fcntl(fd, 1031, 1 << 20)  # F_SETPIPE_SZ: fewer switches between the kubelet's side and ours
     except (ImportError, OSError):
         pass
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    serve(source, open(1, "wb", BLOCK))  # noqa: SIM115

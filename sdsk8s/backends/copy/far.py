@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from sdsk8s.backends.copy.stream import V4, V5, NotStarted, Stream
 from sdsk8s.errors import RefusedError, StepError
 from sdsk8s.model.copying import CopyPlan, Listing, parse_listing
 
-_BOOT = "import sys;b=sys.stdin.buffer;exec(compile(b.read(int(sys.argv[1])),'sdsk8s-copy','exec'));main()"
+_BOOT = "import sys;b=open(0,'rb',1<<17);exec(compile(b.read(int(sys.argv[1])),'sdsk8s-copy','exec'));main(b)"
 _MOST = 512 * 1024 * 1024
 _NO_PYTHON = (126, 127)
 
@@ -34,7 +35,7 @@ class Agent:
         self.index: Mapping[str, int] = {}
 
     def ask(self, **command: Any) -> None:
-        data = json.dumps(command).encode("utf-8", "surrogateescape")
+        data = marshal.dumps(command, 2)  # a version that every Python 3 reads
         self.stream.write(len(data).to_bytes(4, "big") + data)
         self.stream.flush()
 
@@ -102,7 +103,7 @@ class Agent:
         return str(self.answer()["how"])
 
     def bye(self) -> None:
+        """All was answered: the end of the agent is not waited for."""
         self.ask(do="bye")
         self.stream.close_input()
-        self.stream.rest()
         self.stream.shut()

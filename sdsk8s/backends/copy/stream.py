@@ -149,6 +149,22 @@ class Stream:
             out += found
         return bytes(out)
 
+    def into(self, view: memoryview) -> int:
+        """Fill a buffer with the command's output, from the socket straight into it. Less only at the end."""
+        done, size = 0, len(view)
+        while done < size:
+            if self._at == self._end and self._channel == _STDOUT and self._left:
+                got = self._receive(view[done : done + self._left])
+                self._left -= got
+            else:
+                found = self.some(size - done)
+                if not found:
+                    break
+                got = len(found)
+                view[done : done + got] = found
+            done += got
+        return done
+
     def rest(self, limit: int = 1 << 20) -> bytes:
         """What is left of the output, of which at most `limit` bytes are kept; `code` is known then."""
         out = bytearray()
@@ -234,15 +250,18 @@ class Stream:
         return out
 
     def _fill(self) -> None:
+        self._at, self._end = 0, self._receive(self._view)
+
+    def _receive(self, view: memoryview) -> int:
         try:
-            size = self._socket.recv_into(self._view)
+            size = self._socket.recv_into(view)
         except OSError as err:
             raise self._cut(err) from None
         if not size:
             if self._status and not self._ended:
                 self._finish()
             raise Cut("the connection was cut", target=self.where, words=self._said())
-        self._at, self._end = 0, size
+        return size
 
     def _cut(self, err: OSError) -> Cut:
         words = f"nothing moved for {IDLE_SECONDS:.0f} s" if isinstance(err, TimeoutError) else str(err)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from sdsk8s.backends.copy import agent
 from sdsk8s.backends.copy.endpoint import Endpoint
@@ -50,7 +49,7 @@ class Settings:
     within: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     protocols: tuple[str, ...] = (V5, V4)
-    token: str = field(default_factory=lambda: secrets.token_hex(8))
+    token: str = field(default_factory=lambda: os.urandom(8).hex())
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,8 @@ class Source:
     def __init__(self, listing: Listing, paths: Mapping[str, str]) -> None:
         self.listing = listing
         self._paths = paths
+        self._small = sum(e.size + 32 for e in listing.entries.values()) <= _CACHE
+        self._contents: dict[str, bytes] = {}
         self._digests: dict[str, bytes] = {}
         self._payloads: dict[tuple[str, ...], bytes] = {}
         self._lock = threading.Lock()
@@ -93,16 +94,32 @@ class Source:
         return Source(kept, {p: os.path.join(found.real, p) if p else found.real for p in kept.entries})
 
     def read_ahead(self) -> None:
-        """Hash small trees beside the start of the agent: it is likely that they are there already."""
-        if sum(e.size for e in self.listing.entries.values()) <= 2 * _CACHE:
+        """Read and hash small trees beside the start of the agent; one reading serves comparing and sending."""
+        if self._small:
             self.digests([p for p, e in self.listing.entries.items() if e.kind == "f"])
 
     def digests(self, paths: Sequence[str]) -> list[bytes]:
         with self._lock:
             for p in paths:
                 if p not in self._digests:
-                    self._digests[p] = agent.digest(self._paths[p], "")
+                    self._digests[p] = self._read(p) if self._small else self._digest(p)
             return [self._digests[p] for p in paths]
+
+    def _digest(self, path: str) -> bytes:
+        return agent.digest(self._paths[path], "", self.listing.entries[path].size)
+
+    def _read(self, path: str) -> bytes:
+        """Keep the contents too; 32 zero bytes when they cannot be read or are not of the size that was listed."""
+        size = self.listing.entries[path].size
+        try:
+            with open(self._paths[path], "rb", buffering=0) as file:
+                data = file.read(size + 1) or b""
+        except OSError:
+            return bytes(32)
+        if len(data) != size:
+            return bytes(32)
+        self._contents[path] = data
+        return hashlib.sha256(data).digest()
 
     def payload(self, files: Sequence[Entry]) -> bytes | None:
         """Contents and digests of small copies as they are sent, made once for all pods; None when it is too much."""
@@ -111,12 +128,17 @@ class Source:
         key = tuple(e.path for e in files)
         with self._lock:
             if key not in self._payloads:
-                parts: list[bytes] = []
-                for e in files:
-                    agent.send(self._paths[e.path], "", e.size, 0, lambda data: parts.append(bytes(data)))
-                    self._digests[e.path] = parts[-1]
-                self._payloads[key] = b"".join(parts)
+                self._payloads[key] = b"".join(part for e in files for part in self._whole(e))
             return self._payloads[key]
+
+    def _whole(self, e: Entry) -> tuple[bytes, bytes]:
+        """Contents and digest of a file; of one that changes meanwhile a digest that does not fit."""
+        if e.path not in self._contents:
+            blocks: list[bytes] = []
+            agent.send(self._paths[e.path], "", e.size, 0, lambda block: blocks.append(bytes(block)))
+            self._digests[e.path] = blocks.pop()
+            return b"".join(blocks), self._digests[e.path]
+        return self._contents[e.path], self._digests[e.path]
 
     def known(self, paths: Sequence[str]) -> dict[str, str]:
         return {p: self._digests[p].hex() for p in paths if p in self._digests}
@@ -212,7 +234,7 @@ def download(endpoint: Endpoint, of: Target, path: str, to: Path, settings: Sett
             ))  # fmt: skip
 
             def mine(paths: Sequence[str]) -> list[bytes]:
-                return [agent.digest(near.real, p) for p in paths]
+                return [agent.digest(near.real, p, near.entries[p].size) for p in paths]
 
             same = _equal(source, near, mine, far)
             plan = copy_plan(source, near, same, str(to), delete=settings.delete)
@@ -244,14 +266,13 @@ def _pull(
             for e, offset in todo:
                 name = e.path or os.path.basename(real)
 
-                def read(limit: int, name: str = name) -> Any:
-                    block = far.stream.some(limit)
-                    if not block:
+                def fill(view: memoryview, name: str = name) -> int:
+                    if far.stream.into(view) < len(view):
                         raise far.stream._early()
-                    progress.moved(pod, len(block), name)
-                    return block
+                    progress.moved(pod, len(view), name)
+                    return len(view)
 
-                digests[e.path] = agent.receive(stage, e.key, e.size, offset, e.mode, e.mtime, read, name).hex()
+                digests[e.path] = agent.receive(stage, e.key, e.size, offset, e.mode, e.mtime, fill, name).hex()
             return agent.commit(real, stage, plan.as_commit()), digests
     except agent.CopyFault as err:
         raise StepError("the copy failed", target=real, words=str(err)) from None
