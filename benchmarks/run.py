@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pod_copy
+import rollouts
 from sides import compare, shell
 from table import PICTURE, Row, keep, table
 
@@ -61,7 +62,11 @@ def copies() -> list[Row]:
     return pod_copy.measure(image)
 
 
-BENCHMARKS: dict[str, Callable[[], list[Row]]] = {"commands": commands, "pod_copy": copies}
+BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
+    "commands": commands,
+    "pod_copy": copies,
+    "rollouts": rollouts.measure,
+}
 
 
 def main() -> int:
