@@ -62,7 +62,7 @@ def _site(options: Options) -> tuple[dict[str, int], list[Finding]]:
         names = {name: f"site/{name}:lint" for name in c.images}
         objects += render_objects(session.site, session.catalogue, c, texts, names)
     dockerfiles = sorted(folder("dockerfiles").glob("*/Dockerfile"))
-    return _look([objects], [], dockerfiles)
+    return look([objects], [], dockerfiles)
 
 
 def _paths(paths: tuple[Path, ...]) -> tuple[dict[str, int], list[Finding]]:
@@ -87,7 +87,7 @@ def _paths(paths: tuple[Path, ...]) -> tuple[dict[str, int], list[Finding]]:
                 docs = [d for d in read_all(file) if isinstance(d, dict) and d.get("kind")]
                 by_folder.setdefault(file.parent, []).extend(docs)
         sets += [objects for objects in by_folder.values() if objects]
-    return _look(sets, declared, dockerfiles)
+    return look(sets, declared, dockerfiles)
 
 
 def _declared(root: Path) -> Objects:
@@ -107,7 +107,7 @@ def _declared(root: Path) -> Objects:
     return found
 
 
-def _look(sets: list[Objects], declared: Objects, dockerfiles: list[Path]) -> tuple[dict[str, int], list[Finding]]:
+def look(sets: list[Objects], declared: Objects, dockerfiles: list[Path]) -> tuple[dict[str, int], list[Finding]]:
     from sdsk8s.lint import schema
     from sdsk8s.lint.dockerfile import dockerfile_findings
     from sdsk8s.lint.together import findings

@@ -69,7 +69,6 @@ def read_crontab(path: Path, component: str, with_user: bool = False) -> tuple[l
         name = _name(command[0], {t.name for t in timers})
         text = command[0].replace("\\%", "%")
         timers.append(Timer(component, name, schedule, text, str(path), number, tuple(environment.items()), zone))
-        tell(CHANGED, f"cron {name}", "CronJob: a run that is not over holds the next one back (Forbid)")
     return timers, found
 
 

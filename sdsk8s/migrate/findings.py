@@ -10,13 +10,17 @@ TAKEN, CHANGED, NONE = "taken", "changed", "none"
 
 @dataclass(frozen=True)
 class Finding:
-    """subject: what it is about; words: what became of it, or why nothing did; file and line (1-based, 0: whole)."""
+    """subject: what it is about; words: what became of it, or why nothing did; file and line (1-based, 0: whole).
+
+    key: for a key of a program, `COMPONENT: NAME KEY`.
+    """
 
     kind: str
     subject: str
     words: str
     file: str
     line: int = 0
+    key: str = ""
 
     @property
     def place(self) -> str:
@@ -27,8 +31,10 @@ class Finding:
 class Program:
     """One process of the old site that is started and watched.
 
-    command: one line as the old manager ran it; count: processes; signal: the one that stops it; grace: seconds
-    until it is killed.
+    command: one line as the old manager ran it; argv and values of environment: as Kubernetes writes them
+    (sdsk8s/migrate/notation.py); count: processes; signal: the one that stops it; grace: seconds until it is killed;
+    ready: seconds that it has to run until it counts as started; each: argv and environment of every process,
+    when they name its number; trouble: why no container can run it, or "".
     """
 
     component: str
@@ -42,11 +48,18 @@ class Program:
     signal: str = "TERM"
     grace: int = 10
     enabled: bool = True
+    argv: tuple[str, ...] = ()
+    ready: int = 0
+    each: tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...] = ()
+    trouble: str = ""
 
 
 @dataclass(frozen=True)
 class Timer:
-    """One line of a crontab. schedule: five fields that Kubernetes understands."""
+    """One line of a crontab, or a timer unit. schedule: five fields that Kubernetes understands.
+
+    command: a line for /bin/sh; argv: instead of it, as Kubernetes writes it.
+    """
 
     component: str
     name: str
@@ -56,3 +69,4 @@ class Timer:
     line: int
     environment: tuple[tuple[str, str], ...] = ()
     zone: str = ""
+    argv: tuple[str, ...] = ()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import configparser
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,26 +14,28 @@ from supervisor.datatypes import dict_of_key_value_pairs
 
 from sdsk8s.errors import ConfigError
 from sdsk8s.migrate.findings import CHANGED, NONE, TAKEN, Finding, Program
+from sdsk8s.migrate.notation import from_marks, marked
 
 SAME = {
     "command": "command of the container",
     "environment": "environment of the container",
     "process_name": "names of processes are names of pods",
     "redirect_stderr": "both streams are the pod's log",
+    "startsecs": "minReadySeconds of the Deployment",
 }
 OTHERWISE = {
     "autorestart": "a pod's program is always started again, with growing pauses",
     "directory": "working directory of the container; paths below OPS_HOME are mapped",
     "exitcodes": "every end of the program is a restart",
     "killasgroup": "the whole container is ended",
-    "numprocs_start": "pods have no numbers",
     "priority": "start order comes from `needs` and from readiness, not from a number",
     "startretries": "restarts do not stop; `status` shows them",
-    "startsecs": "minReadySeconds of the Deployment",
     "stopasgroup": "the signal goes to the container's first process only",
     "umask": "set it in the command",
     "user": "pods run as uid 10001",
 }
+_OWN = "supervisord", "unix_http_server", "supervisorctl", "rpcinterface:supervisor", "include"
+_REPLACED = {"environment", "files", "logfile", "pidfile", "nodaemon"}
 _LOGS = re.compile(r"(stdout|stderr)_(logfile|capture|events|syslog).*")
 _LINE = re.compile(r"\s*([A-Za-z0-9_]+)\s*[=:]")
 _SIGNALS = {"TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"}
@@ -54,13 +57,15 @@ def read_supervisor(path: Path, component: str, values: Mapping[str, object]) ->
     out = Supervised()
     texts = list(_files(path, values, out, set()))
     shared: dict[str, str] = {}
+    groups = {n.strip(): title[6:] for file, text, _ in texts for title, s in _sections(file, text).items()
+              if title.startswith("group:") for n in s.get("programs", "").split(",")}  # fmt: skip
     for file, text, original in texts:
         sections = _sections(file, text)
         lines = _lines(text, original)
         if sections.has_section("supervisord") and sections.has_option("supervisord", "environment"):
             shared |= _environment(sections["supervisord"]["environment"], file, lines.get("supervisord", {}))
         for section in sections.sections():
-            _section(out, sections[section], section, component, str(file), lines.get(section, {}), shared)
+            _section(out, sections[section], section, component, str(file), lines.get(section, {}), shared, groups)
     return out
 
 
@@ -146,6 +151,9 @@ def _below(rows: list[str], start: int, key: str) -> int:
     return start
 
 
+Tell = Callable[..., None]
+
+
 def _section(
     out: Supervised,
     section: configparser.SectionProxy,
@@ -154,28 +162,41 @@ def _section(
     file: str,
     lines: Mapping[str, int],
     shared: Mapping[str, str],
+    groups: Mapping[str, str],
 ) -> None:
-    def tell(kind: str, subject: str, words: str, key: str = "") -> None:
-        out.findings.append(Finding(kind, subject, words, file, lines.get(key) or lines.get("", 0)))
-
     kind, _, name = title.partition(":")
+
+    def tell(kind: str, subject: str, words: str, key: str = "", program: str = "") -> None:
+        line = lines.get(key) or lines.get("", 0)
+        out.findings.append(Finding(kind, subject, words, file, line, f"{component}: {program} {key}" * bool(program)))
+
+    def keys(kind: str, words: str) -> None:
+        for key in section:
+            tell(kind, f"{title} {key}", words, key)
+
     if kind == "program":
-        out.programs.append(_program(section, name, component, file, lines, shared, tell))
+        out.programs.append(_program(section, name, component, file, lines, shared, groups.get(name, name), tell))
     elif kind == "group":
         tell(CHANGED, title, "a group has no name of its own: its programs are workloads of the component")
+        keys(CHANGED, "see the programs")
     elif kind == "eventlistener":
         tell(NONE, title, "nobody sends supervisord's events: readiness and liveness probes watch the program")
+        keys(NONE, "part of the listener")
     elif kind == "fcgi-program":
         tell(NONE, title, "a socket shared by processes has no counterpart: let the program listen on a port")
+        keys(NONE, "part of the program")
     elif title == "inet_http_server":
         tell(NONE, title, "supervisord's web port is not exposed: `sds status`, `sdsk8s logs` and kubectl replace it")
-    elif title in ("supervisord", "unix_http_server", "supervisorctl", "rpcinterface:supervisor", "include"):
+        keys(NONE, "part of the web port")
+    elif title in _OWN:
         tell(TAKEN, title, "Kubernetes keeps the programs; `sds status` shows them")
-        for key in set(section) - {"environment", "files", "logfile", "pidfile", "nodaemon"}:
-            if title == "supervisord":
-                tell(CHANGED, f"{title} {key}", "nothing reads it: the node and the pod's spec set such limits", key)
+        for key in section:
+            lost = title == "supervisord" and key not in _REPLACED
+            words = "nothing reads it: the node and the pod's spec set such limits" if lost else "see the section"
+            tell(CHANGED if lost else TAKEN, f"{title} {key}", words, key)
     else:
         tell(NONE, title, "not a part of supervisord that is known here")
+        keys(NONE, "see the section")
 
 
 def _program(
@@ -185,69 +206,102 @@ def _program(
     file: str,
     lines: Mapping[str, int],
     shared: Mapping[str, str],
-    tell: object,
+    group: str,
+    tell: Tell,
 ) -> Program:
-    assert callable(tell)
-    label = f"program {name}"
+    count, first = _number(section.get("numprocs"), 1), _number(section.get("numprocs_start"), 0)
+    command, environment = str(section.get("command", "")), str(section.get("environment", ""))
     here = str(Path(file).parent)
 
-    def text(key: str, fallback: str = "") -> str:
+    def text(key: str, fallback: str = "", number: int = first) -> str:
         value = str(section.get(key, fallback))
-        value = value.replace("%(program_name)s", name).replace("%(group_name)s", name).replace("%(here)s", here)
-        # Every process is a pod of its own, whose host name tells it from the others.
-        return re.sub(r"%\(process_num\)\d*[ds]", lambda m: "00" if "2" in m.group() else "0", value)
+        known = {"program_name": name, "group_name": group, "here": here, "host_node_name": marked("HOSTNAME")}
+        for word, meaning in known.items():
+            value = value.replace(f"%({word})s", meaning)
+        value = re.sub(r"%\(numprocs\)\d*[ds]", str(count), value)
+        return re.sub(r"%\(process_num\)(\d*)[ds]", lambda m: f"{number:{m.group(1)}d}", value)
 
-    command, environment = text("command"), text("environment")
-    own = _environment(environment, Path(file), lines) if environment else {}
-    for key in section:
-        subject = f"{label} {key}"
-        if key in SAME:
-            tell(TAKEN, subject, SAME[key], key)
-        elif key in OTHERWISE:
-            tell(CHANGED, subject, OTHERWISE[key], key)
-        elif key == "numprocs":
-            how = TAKEN if section[key] == "1" else CHANGED
-            tell(how, subject, f"replicas: {section[key]}", key)
-        elif key in ("stopsignal", "stopwaitsecs"):
-            pass
-        elif key == "autostart":
-            off = section[key].lower() in ("false", "0", "no", "off")
-            tell(CHANGED if off else TAKEN, subject, "0 replicas until `kubectl scale`" if off else "started", key)
-        elif _LOGS.fullmatch(key):
-            tell(CHANGED, subject, "logs go to stdout: `sdsk8s logs`", key)
-        else:
-            tell(NONE, subject, "nothing on Kubernetes reads it", key)
-    if not command:
-        tell(NONE, label, "it has no command")
-    for variable in re.findall(r"%\(ENV_(\w+)\)s", command + environment):
-        tell(CHANGED, f"{label} ENV_{variable}", f"${variable} of the container's environment is read instead")
-    signal, grace = text("stopsignal", "TERM").upper().removeprefix("SIG"), text("stopwaitsecs", "10")
-    if "stopsignal" in section:
-        if signal not in _SIGNALS:
-            tell(NONE, f"{label} stopsignal", f"{signal} is no signal that supervisord knows", "stopsignal")
-        elif signal == "TERM":
-            tell(TAKEN, f"{label} stopsignal", "TERM is what pods get", "stopsignal")
-        else:
-            tell(CHANGED, f"{label} stopsignal", f"pods get TERM: a preStop command has to send {signal}", "stopsignal")
-    if "stopwaitsecs" in section:
-        tell(TAKEN, f"{label} stopwaitsecs", f"terminationGracePeriodSeconds: {grace} or more", "stopwaitsecs")
+    numbered = "%(process_num)" in command + environment
+    _keys(section, name, lines, text, tell, numbered)
+    trouble = "" if command else "it has no command"
+    each = []
+    for number in range(first, first + count) if numbered else (first,):
+        try:
+            argv = tuple(from_marks(w) for w in shlex.split(_marks(text("command", number=number))))
+        except ValueError as err:
+            argv, trouble = (), f"its command cannot be read: {err}"
+        own = _environment(text("environment", number=number), Path(file), lines) if environment else {}
+        each.append((argv, tuple({**shared, **own}.items())))
+    left = re.search(r"%\((?!ENV_|process_num)\w+\)\w*", command + environment)
+    if left and left.group() not in ("%(program_name)s", "%(group_name)s", "%(here)s", "%(host_node_name)s"):
+        trouble = "" if left.group().startswith("%(numprocs)") else f"nothing is known to replace {left.group()}"
+    for variable in sorted(set(re.findall(r"%\(ENV_(\w+)\)s", command + environment))):
+        tell(CHANGED, f"{name}: ENV_{variable}", f"{variable} of the container's environment is read instead")
+    signal = text("stopsignal", "TERM").upper().removeprefix("SIG")
     return Program(
-        component, name, re.sub(r"%\(ENV_(\w+)\)s", r"${\1}", command).replace("%%", "%"), file, lines.get("", 0),
-        tuple({**shared, **own}.items()), text("directory"), _number(section.get("numprocs"), 1),
-        signal if signal in _SIGNALS else "TERM", _number(grace, 10),
-        text("autostart", "true").lower() not in ("false", "0", "no", "off"),
+        component, name, re.sub(r"%\(ENV_(\w+)\)s", r"${\1}", text("command")).replace("%%", "%"), file,
+        lines.get("", 0), each[0][1], text("directory"), count, signal if signal in _SIGNALS else "TERM",
+        _number(section.get("stopwaitsecs"), 10), _on(section.get("autostart", "true")), each[0][0],
+        _number(section.get("startsecs"), 1), tuple(each) if numbered and count > 1 else (), trouble,
     )  # fmt: skip
+
+
+def _keys(
+    section: configparser.SectionProxy,
+    name: str,
+    lines: Mapping[str, int],
+    text: Callable[[str, str], str],
+    tell: Tell,
+    numbered: bool,
+) -> None:
+    """A finding for every key of a program."""
+    for key in section:
+        value = section[key]
+        kind, words = NONE, "nothing on Kubernetes reads it"
+        if key in SAME:
+            kind, words = TAKEN, SAME[key]
+        elif key in OTHERWISE:
+            kind, words = CHANGED, OTHERWISE[key]
+        elif key == "numprocs":
+            kind = TAKEN if value.strip() == "1" else CHANGED
+            words = f"{value} Deployments: the command names the process" if numbered and kind == CHANGED else (
+                f"replicas: {value}"
+            )  # fmt: skip
+        elif key == "numprocs_start":
+            kind, words = TAKEN, "the first number"
+        elif key == "autostart":
+            kind, words = (TAKEN, "started") if _on(value) else (CHANGED, "0 replicas until `kubectl scale`")
+        elif _LOGS.fullmatch(key):
+            kind, words = CHANGED, "logs go to stdout: `sdsk8s logs`"
+        elif key == "stopwaitsecs":
+            kind, words = TAKEN, f"terminationGracePeriodSeconds: {value} or more"
+        elif key == "stopsignal":
+            signal = text(key, "TERM").upper().removeprefix("SIG")
+            kind, words = CHANGED, f"a preStop command sends {signal}, since pods get TERM"
+            if signal not in _SIGNALS:
+                kind, words = NONE, f"{signal} is no signal that supervisord knows"
+            elif signal == "TERM":
+                kind, words = TAKEN, "TERM is what pods get"
+        tell(kind, f"program {name} {key}", words, key, name)
+
+
+def _on(text: str) -> bool:
+    return text.strip().lower() not in ("false", "0", "no", "off")
 
 
 def _number(text: str | None, fallback: int) -> int:
     return int(text) if text and text.strip().isdigit() else fallback
 
 
+def _marks(text: str) -> str:
+    return re.sub(r"%\(ENV_(\w+)\)s|%%", lambda m: marked(m.group(1)) if m.group(1) else "%", text)
+
+
 def _environment(text: str, file: Path, lines: Mapping[str, int]) -> dict[str, str]:
     try:
-        found = dict_of_key_value_pairs(re.sub(r"%\(ENV_(\w+)\)s", r"$(\1)", text).replace("%%", "%"))
+        found = dict_of_key_value_pairs(_marks(text))
     except ValueError as err:
         raise ConfigError(
             "this environment cannot be read", target=f"{file}:{lines.get('environment', 0)}", words=str(err)
         ) from None
-    return {str(k): str(v) for k, v in found.items()}
+    return {str(k): from_marks(str(v)) for k, v in found.items()}

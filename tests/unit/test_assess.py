@@ -43,7 +43,12 @@ def test_supervisord_with_include_and_keys_without_counterpart(tmp_path: Path) -
     assert dict(x.environment) == {"A": "2", "B": "x,y"} and x.line == 3
     assert (y.enabled, y.line) == (False, 3)
     none = {(f.subject, f.line) for f in read.findings if f.kind == "none"}
-    assert none == {("program x serverurl", 8), ("include no/*", 11), ("eventlistener:e", 1)}
+    assert none == {
+        ("program x serverurl", 8),
+        ("include no/*", 11),
+        ("eventlistener:e", 1),
+        ("eventlistener:e command", 2),
+    }
 
 
 def test_crontab(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""Where paths of the old hosts are in an image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sdsk8s.model.catalogue import Catalogue
+
+SITE_ROOT = "/opt/sds/site"
+"""Files of the old hosts that belong to no package, in an image."""
+_PLACES = {"bin": "/opt/sds/venv/bin", "ops": "/opt/sds/ops", "etc": "/opt/sds/etc", "log": "/tmp", "run": "/run/sds"}
+
+
+@dataclass
+class Paths:
+    """ops_home: of the old site; homes: folders of components below it; found: {old path: new path};
+    own: {old path: new path} of files that no package holds."""
+
+    ops_home: str
+    homes: frozenset[str]
+    found: dict[str, str] = field(default_factory=dict)
+    own: dict[str, str] = field(default_factory=dict)
+
+    def map(self, text: str) -> str:
+        """The text with every path below OPS_HOME as it is in an image."""
+        pattern = rf"(?<![\w./~-]){re.escape(self.ops_home)}(?![\w.-])(/[^\s:;,\"'=|&<>()]*)?"
+        return re.sub(pattern, lambda m: self._one(m.group()), text)
+
+    def clear(self) -> None:
+        """Forget what was found."""
+        self.found.clear()
+        self.own.clear()
+
+    def _one(self, path: str) -> str:
+        parts = path[len(self.ops_home) :].strip("/").split("/")
+        if parts == [""]:
+            new = "/home/ops"
+        elif parts[0] in self.homes and len(parts) > 1 and parts[1] in _PLACES:
+            new = "/".join([_PLACES[parts[1]], *parts[2:]])
+        else:
+            new = self.own[path] = "/".join([SITE_ROOT, *parts])
+        self.found[path] = new
+        return new
+
+
+def paths_of(values: Mapping[str, object], catalogue: Catalogue) -> Paths:
+    """OPS_HOME of the configuration, and the folders where the catalogue's components lived."""
+    homes = frozenset(c.ssh.home for c in catalogue.components.values() if c.ssh)
+    return Paths(str(values.get("OPS_HOME") or "/home/ops").rstrip("/"), homes)

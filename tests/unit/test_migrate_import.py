@@ -1,0 +1,233 @@
+"""`migrate import`: an old site becomes a folder that renders, and everything in it is in the report once."""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import io
+import json
+import shutil
+import stat
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sdsk8s.cli.main import main
+from sdsk8s.files.site import load_site
+from sdsk8s.migrate.config_text import extended
+from sdsk8s.migrate.systemd import calendar
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "examples" / "demo-site"
+PARTS = ROOT / "tests" / "cases" / "old-site"
+
+
+def old_site(home: Path) -> Path:
+    """The demo site with a site's own tasks and a file that nothing reads."""
+    shutil.copytree(DEMO / "sds", home)
+    shutil.copy(PARTS / "cluster.py", home)
+    (home / "files" / "site-banner.txt").write_text("hello\n")
+    return home
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    return old_site(tmp_path / "old")
+
+
+def run(old: Path, out: Path, *more: str) -> int:
+    given = [
+        "--supervisord",
+        f"mozart={PARTS}/supervisord.conf",
+        "--supervisord",
+        f"verdi={PARTS}/verdi.supervisord.conf",
+    ]
+    given += ["--crontab", f"mozart={PARTS}/crontab.ops", "--systemd", f"mozart={PARTS}/units"]
+    with pytest.raises(SystemExit) as end:
+        main(
+            [
+                "migrate",
+                "import",
+                "--from",
+                str(old),
+                "--source",
+                str(DEMO / "ops"),
+                "--registry",
+                "127.0.0.1:9",
+                "--out",
+                str(out),
+                *given,
+                *more,
+            ]
+        )
+    return int(end.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A new folder and the report of its import."""
+    folder, text = tmp_path_factory.mktemp("import"), io.StringIO()
+    with contextlib.redirect_stdout(text):
+        assert run(old_site(folder / "old"), folder / "new", "-o", "json") == 0
+    return folder / "new", json.loads(text.getvalue())
+
+
+def objects(folder: Path) -> dict[str, dict[str, Any]]:
+    docs = yaml.safe_load_all((folder / "manifests/mozart/imported.yaml").read_text())
+    return {d["metadata"]["name"]: d for d in docs}
+
+
+def container(obj: dict[str, Any]) -> dict[str, Any]:
+    spec = obj["spec"].get("jobTemplate", obj)["spec"]["template"]["spec"]
+    found: dict[str, Any] = spec["containers"][0]
+    return found
+
+
+def test_everything_is_in_the_report_once(done: tuple[Path, dict[str, Any]], old: Path) -> None:
+    found = done[1]["findings"]
+    assert {f["kind"] for f in found} == {"taken", "changed", "none"}
+    twice = [k for k, n in Counter((f["subject"], f["file"], f["line"]) for f in found).items() if n > 1]
+    assert twice == []
+    said = {(f["subject"], Path(f["file"]).name) for f in found}
+    for key in yaml.safe_load((old / "config").read_text()):
+        assert (key, "config") in said
+    for path in (old / "files").iterdir():
+        assert (path.name, path.name) in said
+    for name in ("supervisord.conf", "conf.d/extra.ini", "verdi.supervisord.conf"):
+        parser = configparser.RawConfigParser(strict=False)
+        parser.read(PARTS / name)
+        for section in parser.sections():
+            owner = "verdi" if name.startswith("verdi") else "mozart"
+            label = section.replace("program:", "program ")
+            head = f"{owner}: {label}" if label != section else section
+            assert (head, Path(name).name) in said
+            assert {(f"{label} {key}", Path(name).name) for key in parser[section]} <= said
+    for number, row in enumerate((PARTS / "crontab.ops").read_text().splitlines(), 1):
+        lines = [f for f in found if f["file"].endswith("crontab.ops") and f["line"] == number]
+        assert len(lines) == (0 if row.startswith("#") else 1), row
+    for task in ("uptime", "restart_network", "look", "copy_rules"):
+        assert (f"cluster.py {task}", "cluster.py") in said
+    assert all(f["line"] > 0 for f in found if f["file"].endswith(("config", ".ini", "crontab.ops")))
+
+
+def test_tasks_have_the_verdict_of_what_they_call(done: tuple[Path, dict[str, Any]]) -> None:
+    tasks = {f["subject"]: f for f in done[1]["findings"] if f["subject"].startswith("cluster.py ")}
+    kinds = {name.split()[1]: f["kind"] for name, f in tasks.items()}
+    assert kinds == {"uptime": "taken", "restart_network": "changed", "look": "none", "copy_rules": "taken"}
+    assert "kubectl exec" in tasks["cluster.py look"]["words"]
+
+
+def test_the_folder_is_complete_and_private(done: tuple[Path, dict[str, Any]], old: Path) -> None:
+    new, report = done
+    assert report["broken"] == 0 and report["checked"]["objects"] > 30
+    for path in new.rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+    for path in (old / "files").iterdir():
+        assert (new / "files" / path.name).read_bytes() == path.read_bytes()
+    before = (old / "config").read_text().splitlines()
+    after = (new / "config").read_text().splitlines()
+    assert [line for line in after if line in before] == before
+    for verb in (["config", "check"], ["lint"], ["render", "--only", "deployment/mozart-feed-poller"]):
+        with pytest.raises(SystemExit) as end:
+            main([*verb, "--home", str(new)])
+        assert not end.value.code, verb
+
+
+def test_programs_become_workloads(done: tuple[Path, dict[str, Any]]) -> None:
+    made = objects(done[0])
+    poller = made["mozart-feed-poller"]
+    spec = poller["spec"]["template"]["spec"]
+    assert spec["terminationGracePeriodSeconds"] == 60 and poller["spec"]["minReadySeconds"] == 5
+    assert "kill -s INT 1" in container(poller)["lifecycle"]["preStop"]["exec"]["command"][2]
+    assert container(poller)["workingDir"] == "/run/sds"
+    shards = [made[f"mozart-feed-shard-{i}"] for i in range(3)]
+    assert [container(s)["command"][1:] for s in shards] == [
+        ["/opt/sds/venv/bin/python", "-m", "feed", "--shard", str(n), "--of", "3"] for n in (1, 2, 3)
+    ]
+    assert made["mozart-tidy"]["spec"]["replicas"] == 0 and made["mozart-site-celery"]["spec"]["replicas"] == 2
+    overlay = yaml.safe_load((done[0] / "manifests/mozart/component.yaml").read_text())
+    assert "rsync" in overlay["images"]["mozart"]["args"]["OS_PACKAGES"].split()
+    # what a shipped workload runs is not there twice: it gets the variables that it lacks
+    assert not any("gunicorn" in str(container(o).get("command")) for o in made.values())
+    assert "metrics" not in {p.name for p in (done[0] / "manifests").iterdir()}
+    assert {e["name"] for e in container(made["mozart-api"])["env"]} == {"SITE", "http_proxy"}
+
+
+def test_secrets_are_in_no_manifest(done: tuple[Path, dict[str, Any]]) -> None:
+    new = done[0]
+    assert load_site(new).config["FEED_PASSWORD"] == "s3cr%t, with comma"
+    assert all("s3cr%t" not in p.read_text() for p in (new / "manifests").rglob("*.yaml"))
+    env = {e["name"]: e for e in container(objects(new)["mozart-feed-poller"])["env"]}
+    assert env["FEED_PASSWORD"]["valueFrom"]["secretKeyRef"] == {"name": "mozart-imported", "key": "FEED_PASSWORD"}
+
+
+def test_queues_and_timers(done: tuple[Path, dict[str, Any]]) -> None:
+    queues = load_site(done[0]).config["QUEUES"]
+    assert queues[-1] == {"QUEUE_NAME": "night-jobs", "INSTANCE_TYPES": [], "GRACE_SECONDS": 615, "PROCESSES": 4}
+    made = objects(done[0])
+    report, purge = made["mozart-report"], made["mozart-purge"]
+    assert (report["kind"], report["spec"]["schedule"]) == ("CronJob", "30 6 * * MON-FRI")
+    assert container(report)["command"][1:] == [
+        "/opt/sds/venv/bin/python", "/opt/sds/ops/mozart/report.py", "$(LEVEL)", "--format=html",
+    ]  # fmt: skip
+    assert (purge["spec"]["timeZone"], purge["spec"]["concurrencyPolicy"]) == ("Europe/Berlin", "Forbid")
+    assert container(purge)["command"][1:3] == ["/bin/sh", "-c"]
+
+
+def test_nothing_is_written_over(old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new = tmp_path / "new"
+    assert run(old, new, "--dry-run") == 0 and not new.exists()
+    assert run(old, new, "--strict") == 1 and (new / "config").exists()
+    (new / "mine").write_text("x")
+    assert run(old, new) == 4 and (new / "mine").exists()
+    assert run(old, new, "-f") == 0
+    assert not (new / "mine").exists() and len(list(tmp_path.glob("new.*.bak/mine"))) == 1
+    assert run(old, old / "below") == 4
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+    capsys.readouterr()
+
+
+def test_a_folder_that_cannot_be_rendered_says_so(
+    old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (old / "files" / "datasets.json").unlink()
+    assert run(old, tmp_path / "new") == 3
+    assert "datasets.json, which is not there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "cron"),
+    [
+        ("daily", "0 0 * * *"),
+        ("*-*-* 04:05:00", "5 4 * * *"),
+        ("Mon,Thu 0/6:30", "30 0-23/6 * * MON,THU"),
+        ("*:0/15", "0-59/15 * * * *"),
+        ("*-*-01 03:00", "0 3 1 * *"),
+        ("Mon *-*-01 03:00", ""),
+        ("2027-01-01 00:00", ""),
+        ("*-*-* 04:05:30", ""),
+    ],
+)
+def test_calendar(text: str, cron: str) -> None:
+    assert calendar(text) == cron
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A: 1\nQUEUES:\n- QUEUE_NAME: a\n# end",
+        "QUEUES: [{QUEUE_NAME: a}]\nA: 1\n",
+        "{A: 1, QUEUES: [{QUEUE_NAME: a}]}\n",
+        "A: 1\n",
+    ],
+)
+def test_config_is_extended_in_every_form(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    value = "a\n\"b\" # $x %y 'z' ü 🙂 "
+    new = yaml.safe_load(extended(path, {"K": value}, [{"QUEUE_NAME": "b"}]))
+    have = (yaml.safe_load(text).get("QUEUES")) or []
+    assert new == {"A": 1, "K": value, "QUEUES": [*have, {"QUEUE_NAME": "b"}]}
