@@ -79,15 +79,13 @@ def contract(rows: list[dict[str, Any]]) -> str:
         "# The legacy contract, row by row",
         "",
         "Made by `docs/generate.py` from `tests/cases/contract.yaml`. Rows of the checklist (6.3) are what must",
-        "be kept, rows of defects (6.1) what must not be repeated. A row without a test says why.",
+        "be kept, rows of defects (6.1) what must not be repeated.",
         "",
         "| row | what | held by |",
         "|---|---|---|",
     ]
     for row in rows:
-        held = "<br>".join(f"`{t}`" for t in row.get("tests", ())) or f"not yet: {row['not_yet']}"
-        if row.get("tests") and row.get("not_yet"):
-            held += f"<br>not yet: {row['not_yet']}"
+        held = "<br>".join(f"`{t}`" for t in row["tests"])
         out.append(f"| {row['row']} | {row['what']} | {held} |")
     return "\n".join(out) + "\n"
 

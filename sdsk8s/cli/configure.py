@@ -9,11 +9,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sdsk8s.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from sdsk8s.model.config_check import Finding
 
 
 @click.command()
@@ -258,17 +261,42 @@ def check(output: str, strict: bool, home: str | None) -> None:
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         found.append(Finding(WARNING, "", 0, f"mode {mode:04o}: others can read its secrets", f"chmod 600 {path}"))
+    if not any(f.level == BROKEN for f in found):
+        found += _templates(path.parent)
     bad = {BROKEN, MISSING, WARNING} if strict else {BROKEN, MISSING}
     failed = any(f.level in bad for f in found)
     if output == "json":
-        rows = [{**asdict(f), "file": str(path)} for f in found]
+        rows = [{**asdict(f), "file": f.file or str(path)} for f in found]
         click.echo(json.dumps({"version": 1, "ok": not failed, "findings": rows}, indent=2))
     else:
-        for f in sorted(found, key=lambda f: f.line):
-            place = f"{path}:{f.line}" if f.line else str(path)
+        for f in sorted(found, key=lambda f: (f.file, f.line)):
+            place = f"{f.file or path}:{f.line}" if f.line else str(path)
             click.echo(f"{f.level:<8} {place}  {f.key + ': ' if f.key else ''}{f.words}")
             if f.cure:
                 click.echo(f"{'':9}try: {f.cure}")
         counts = {level: sum(f.level == level for f in found) for level in dict.fromkeys(f.level for f in found)}
         click.echo(", ".join(f"{n} {level}" for level, n in counts.items()) or f"{path}: nothing odd")
     raise click.exceptions.Exit(1 if failed else 0)
+
+
+def _templates(home: Path) -> list[Finding]:
+    """What looks secret in templates that become ConfigMaps, which everybody who sees the namespace can read."""
+    from sdsk8s.files.catalogue import load_catalogue
+    from sdsk8s.files.site import load_site
+    from sdsk8s.files.templates import places
+    from sdsk8s.model.config_check import WARNING, Finding
+    from sdsk8s.model.secrets import secrets_in
+
+    site = load_site(home)
+    found: dict[Finding, None] = {}
+    for component in load_catalogue(site.manifests).ordered():
+        for entry in component.config:
+            path = next((p for p in places(site, component, entry) if p.is_file()), None)
+            if entry.secret or path is None or site.where(component.name) != "kubernetes":
+                continue
+            for line, what in secrets_in(path.read_text(errors="replace")):
+                cure = f"a variable of the configuration, or `secret: true` for {entry.file} in component.yaml"
+                words = f"it looks like {what}; " if not what.startswith("the value") else f"{what}; "
+                words += f"ConfigMap {entry.into} would show it"
+                found[Finding(WARNING, "", line, words, cure, str(path))] = None
+    return list(found)

@@ -9,6 +9,7 @@ from sdsk8s.lint.finding import Finding, Object, name_of, waived
 from sdsk8s.lint.references import unresolved
 from sdsk8s.lint.workloads import workload_rules
 from sdsk8s.model.names import secret_word
+from sdsk8s.model.secrets import secrets_in
 from sdsk8s.render.images import pod_spec
 from sdsk8s.render.objects import pod_template
 
@@ -74,6 +75,9 @@ def _secrets(objects: list[Object]) -> Iterator[Finding]:
             word = secret_word(key)
             if word and str(value).strip():
                 yield Finding("secret-in-configmap", name_of(obj), f"the key {key} looks like a secret: use a Secret")
+                continue
+            for line, what in secrets_in(str(value)):
+                yield Finding("secret-in-configmap", name_of(obj), f"{key}, line {line}: {what}; use a Secret")
 
 
 def _selectors(objects: list[Object]) -> Iterator[Finding]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdsk8s.errors import ConfigError
-from sdsk8s.model.names import nearest, secret_word
+from sdsk8s.model.names import SECRET_WORDS, nearest, secret_word
 from sdsk8s.model.queue import worker_queues
+from sdsk8s.model.secrets import secrets_in
 
 BROKEN, MISSING, WARNING, NOTE = "broken", "missing", "warning", "note"
 """A broken value stops every verb; a missing key stops `config check`; the others are told and accepted."""
@@ -22,13 +23,17 @@ _HOST = re.compile(r"[\w.:-]+|\[[0-9a-fA-F:]+\](:\d+)?")
 
 @dataclass(frozen=True)
 class Finding:
-    """key: the configuration key; line: 1-based, 0 when the key is not there; cure: what to do, or ""."""
+    """key: the configuration key; line: 1-based, 0 when the key is not there; cure: what to do, or "".
+
+    file: another file of the site than `config`.
+    """
 
     level: str
     key: str
     line: int
     words: str
     cure: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,10 @@ def check_config(
             continue
         found += [Finding(f.level, f.key, f.line or line, f.words, f.cure) for f in _key(key, value, knowledge)]
         found += [Finding(f.level, key, line, f.words, f.cure) for f in _plain(key, value, plain.get(key))]
+        if isinstance(value, str) and not secret_word(key):
+            for _, what in secrets_in(value, guess=False):
+                words = f"it looks like {what}; by the key's name nobody knows, and a ConfigMap may show it"
+                found.append(Finding(WARNING, key, line, words, f"a name with one of {', '.join(SECRET_WORDS[:4])}"))
     found += [
         Finding(MISSING, key, lines.get(key, 0), "the key is missing or empty; templates and verbs read it")
         for key in knowledge.mandatory

@@ -11,6 +11,7 @@ import jinja2
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component, ConfigFile
+from sdsk8s.model.secrets import secrets_in
 from sdsk8s.model.site import Site
 from sdsk8s.render.context import config_value, context
 
@@ -87,3 +88,9 @@ def _refuse_secrets(text: str, site: Site, entry: ConfigFile) -> None:
                 target=entry.template,
                 next=f'set "secret: true" for {entry.file} in component.yaml, or take the value out of the template',
             )
+    for line, what in secrets_in(text, guess=False):
+        raise ConfigError(
+            f"{what} would be readable in the ConfigMap {entry.into}",
+            target=f"{entry.template}, line {line} of what it renders to",
+            next=f'set "secret: true" for {entry.file} in component.yaml, or take it out of the template',
+        )

@@ -59,6 +59,13 @@ def test_a_secret_value_in_a_config_map_is_refused_by_key_name_not_by_value() ->
     assert "X_PASSWORD" in str(err.value) and "hunter22" not in str(err.value)
 
 
+def test_a_value_that_looks_secret_is_refused_whatever_its_key_is_called() -> None:
+    with pytest.raises(ConfigError) as err:
+        made({"BROKER": "amqp://guest:hunter22@host"}, text="one\nbroker={{BROKER}}")
+    assert "line 2" in str(err.value) and "URL with a password" in str(err.value) and "hunter22" not in str(err.value)
+    assert made({"BROKER": "amqp://guest:hunter22@host"}, text="{{BROKER}}", secret=True)
+
+
 def test_bad_template_names_file_and_line() -> None:
     with pytest.raises(ConfigError) as err:
         made({}, text="fine\n{% if %}")

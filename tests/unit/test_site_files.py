@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -15,10 +16,13 @@ import pytest
 from conftest import as_published
 
 from sdsk8s.cli.main import main
+from sdsk8s.errors import ConfigError
 from sdsk8s.files.catalogue import load_catalogue
 from sdsk8s.files.shipped import Record, shipped_files
 from sdsk8s.files.site import load_site
 from sdsk8s.files.templates import load_texts
+from sdsk8s.model.component import Component, ConfigFile
+from sdsk8s.model.site import Site
 
 ROOT = Path(__file__).parent.parent.parent
 NAME = "es_template-base.json"
@@ -112,6 +116,27 @@ def test_the_sample_cluster_file_runs(site: SiteFolder) -> None:
     )
     listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
     assert {"versions", "space"} <= listed, done.stdout
+
+
+def test_the_three_rules_of_the_legacy_tool_and_ours(tmp_path: Path) -> None:
+    site = Site(home=str(tmp_path / "sds"), source=str(tmp_path / "ops"))
+    user, tree, own = tmp_path / "sds" / "files" / "a", tmp_path / "ops" / "pkg" / "a", tmp_path / "cat" / "a"
+    component = Component("x", folders=(str(tmp_path / "cat"),))
+    order = {"user": [user], "user-then-source": [user, tree], "source": [tree], "catalogue": [user, own]}
+    for path in (user, tree, own):
+        path.parent.mkdir(parents=True)
+    for rule, looked in order.items():
+        entry = ConfigFile("a", "x-config", "a", rule=rule, source="pkg/a")
+        for path in (user, tree, own):
+            path.write_text(str(path))
+        for i, path in enumerate(looked):
+            found = load_texts(site, [dataclasses.replace(component, config=(entry,))])
+            assert list(found.values()) == [str(path)], rule
+            path.unlink()
+            if i + 1 == len(looked):
+                with pytest.raises(ConfigError) as none:
+                    load_texts(site, [dataclasses.replace(component, config=(entry,))])
+                assert none.value.target == " or ".join(map(str, looked))
 
 
 # -- diff
