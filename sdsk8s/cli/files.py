@@ -71,11 +71,11 @@ def diff(names: tuple[str, ...], output: str, home: str | None) -> None:
 @click.argument("names", nargs=-1, metavar="[FILE]...")
 @click.option(
     "--take", type=click.Choice(["mine", "shipped"]),
-    help="Settle the named files: keep the site's text and count the shipped one as merged, or take the shipped one.",
+    help="Settle files: keep the site's text and count the shipped one as merged, or take the shipped one.",
 )  # fmt: skip
 @click.option(
     "--base", "old", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="FOLDER",
-    help="Versions that the site's files came from, where none is recorded: the files folder of the tool before.",
+    help="Versions that the site's files came from, where none is recorded: from an earlier release of sdsk8s.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, envvar="SDS_DRY_RUN", help="Only say what would be done.")
 @click.option("-y", "-f", "--yes", "yes", is_flag=True, envvar="SDS_YES", help="Do not ask.")
@@ -92,11 +92,13 @@ def upgrade(
     from sdsk8s.cli.confirm import need_terminal
     from sdsk8s.files.upgrade import alone, carry_out, changes
 
-    if take and not names:
-        raise UsageError("--take settles files that are named", next=f"sdsk8s files upgrade FILE --take {take}")
+    if take == "shipped" and not names:
+        raise UsageError(
+            "--take shipped replaces only files that are named", next="sdsk8s files upgrade FILE --take shipped"
+        )
     site, entries, record = _load(home, names)
     place = Path(site.home)
-    todo = changes(place, entries, record, take, old)
+    todo = changes(place, entries, record, take, old, named=bool(names))
     asks = any(c.action not in ("keep", "record", "refuse") for c in todo) and not dry_run and not yes
     if asks:
         need_terminal("files upgrade", "-y")
@@ -109,7 +111,7 @@ def upgrade(
         with alone(place):
             # Once more: what was shown may be old by now.
             site, entries, record = _load(home, names)
-            todo = changes(place, entries, record, take, old)
+            todo = changes(place, entries, record, take, old, named=bool(names))
             done = carry_out(place, entries, record, todo)
     if output == "json":
         click.echo(

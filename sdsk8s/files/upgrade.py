@@ -16,6 +16,9 @@ from sdsk8s.errors import ConfigError, RefusedError
 from sdsk8s.files.shipped import Record, Shipped, write_private
 from sdsk8s.model.site_file import BOTH, EDITED, MISSING, OLD, SAME, SEVERAL, UNKNOWN, WORDS, Change, judge
 
+MARK = b"<<<<<<< files/"
+"""Begins a conflict in a FILE.new."""
+
 
 def read(path: Path) -> bytes | None:
     """None when it is not there. ConfigError for a folder in its place, or for a file that cannot be read."""
@@ -36,11 +39,19 @@ def state(home: Path, entry: Shipped, base: bytes | None) -> str:
 
 
 def changes(
-    home: Path, shipped: Sequence[Shipped], record: Record, take: str | None = None, old: Path | None = None
-) -> list[Change]:
+    home: Path, shipped: Sequence[Shipped], record: Record, take: str | None = None, old: Path | None = None,
+    *, named: bool = True,
+) -> list[Change]:  # fmt: skip
     """One per file. take: "mine" or "shipped" settles what a person must decide; old: folder with the versions that
-    the site's files came from, for those of which none is recorded."""
-    return [_change(home, entry, record, take, old) for entry in shipped]
+    the site's files came from, for those of which none is recorded.
+
+    named: the files are those that somebody asked for; otherwise `take` only settles where no version is recorded.
+    """
+    found = [_change(home, entry, record, take if named else None, old) for entry in shipped]
+    if take and not named:
+        loose = {c.name for c in found if c.state in (UNKNOWN, SEVERAL)}
+        found = [_change(home, s, record, take if s.name in loose else None, old) for s in shipped]
+    return found
 
 
 def _change(home: Path, entry: Shipped, record: Record, take: str | None, old: Path | None) -> Change:
@@ -56,6 +67,8 @@ def _change(home: Path, entry: Shipped, record: Record, take: str | None, old: P
     known = record.base(name) == entry.identity()
     if now == SAME or (now == EDITED and take != "shipped"):
         return Change(name, now, "keep" if known else "record")
+    if take == "mine" and MARK in ours:
+        return Change(name, now, "refuse", f"{path} still has marks of a conflict ({MARK.decode()}...)")
     if take == "mine":
         return Change(name, now, "record", "kept as it is")
     if len(entry.texts()) > 1:
@@ -66,7 +79,7 @@ def _change(home: Path, entry: Shipped, record: Record, take: str | None, old: P
     if now == OLD or take == "shipped":
         return Change(name, now, "replace", text=shipped)
     if now == UNKNOWN:
-        words = f"files upgrade {name} --take mine|shipped, or --base FOLDER of the versions it came from"
+        words = f"files upgrade {name} --take mine keeps it, and newer shipped versions are merged from now on"
         return Change(name, now, "refuse", words)
     assert now == BOTH and base is not None
     merged, clean = merge(name, ours, base, shipped)

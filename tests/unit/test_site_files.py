@@ -234,7 +234,11 @@ def test_a_conflict_leaves_the_file_and_is_settled_by_hand(site: SiteFolder, cap
     assert site.file.read_text() == mine and not site.backups()
     marked = beside.read_text()
     assert all(word in marked for word in ("<<<<<<<", "ours\n", "line 3\n", "newer\n", ">>>>>>>"))
+    site.file.write_text(marked)
+    assert site.upgrade(NAME, "--take", "mine") == 4, "marks are no settlement"
+    site.file.write_text(mine)
     beside.write_text("half settled")
+    assert site.upgrade("--take", "mine") == 4, "all at once only where no version is recorded"
     assert site.upgrade() == 4 and beside.read_text() == "half settled", "nobody's work is written over"
     capsys.readouterr()
     beside.rename(site.file)
@@ -270,7 +274,7 @@ def test_without_a_base_nothing_is_guessed(site: SiteFolder, tmp_path: Path, cap
     capsys.readouterr()
     assert site.upgrade() == 4
     said = capsys.readouterr()
-    assert "--take mine|shipped" in said.out and site.file.read_text() == mine
+    assert "--take mine" in said.out and site.file.read_text() == mine
     old = tmp_path / "old"
     old.mkdir()
     (old / NAME).write_text("".join(LINES))
@@ -294,6 +298,16 @@ def test_two_ways(site: SiteFolder, take: str, text: str) -> None:
     assert site.upgrade(NAME, "--take", take) == 0
     assert site.file.read_text() == text and site.backups() == (["ours\n"] if take == "shipped" else [])
     assert site.upgrade() == 0, "it is settled"
+
+
+def test_a_site_of_the_legacy_tool_keeps_its_files_at_one_word(site: SiteFolder) -> None:
+    (site.home / "shipped" / "index.json").unlink()
+    for name in (NAME, "datasets.json"):
+        (site.file.parent / name).write_text("ours\n")
+    assert site.upgrade() == 4 and site.upgrade("--take", "mine") == 0
+    assert site.file.read_text() == "ours\n" and site.upgrade() == 0
+    site.ship(changed(3, "newer"))
+    assert site.upgrade() == 4, "from now on it is a conflict, and no guess"
 
 
 def test_a_template_is_copied_for_editing_and_followed_from_then_on(site: SiteFolder) -> None:
@@ -338,7 +352,7 @@ def test_two_at_once_and_wrong_words_are_refused(site: SiteFolder, capsys: Any) 
         fcntl.flock(handle, fcntl.LOCK_EX)
         assert site.upgrade() == 4
     assert site.file.read_text() == "".join(LINES)
-    assert site.upgrade("--take", "mine") == 2 and site.upgrade("es_template.json") == 2
+    assert site.upgrade("--take", "shipped") == 2 and site.upgrade("es_template.json") == 2
     assert NAME in capsys.readouterr().err
     assert site.files("upgrade") == 4, "no terminal to ask"
     assert site.file.read_text() == "".join(LINES)
