@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import BIN, System, eventually
+from conftest import BIN, System, as_published, eventually
 
 pytestmark = pytest.mark.lab
 API = "grq-api"
@@ -57,7 +57,7 @@ def test_undo_brings_image_and_configuration_back_and_history_tells_why(system: 
         assert (image(system), config_hash(system)) == before
     finally:
         template.write_text(text)
-    rows = system.sdsk8s("history", "grq", "-o", "json").json
+    rows = as_published("history", system.sdsk8s("history", "grq", "-o", "json").json)
     text = system.sdsk8s("history", "grq").out
     assert "a try" in text and "undo" in text, rows
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import System, eventually
+from conftest import System, as_published, eventually
 
 from sdsk8s.backends.kubernetes import connect, forward
 from sdsk8s.backends.search import Search
@@ -71,7 +71,9 @@ def test_rules_twice_are_once(system: System, engine: Search, tmp_path: Path) ->
 
 def test_jobs_are_listed_by_status(system: System) -> None:
     system.smoke()
-    jobs = eventually(lambda: system.sds("job", "list", "completed", "-o", "json").json["jobs"])
+    jobs = eventually(
+        lambda: as_published("job-list", system.sds("job", "list", "completed", "-o", "json").json)["jobs"]
+    )
     assert all(j["status"] == "job-completed" and j["id"] for j in jobs)
     table = system.sds("job", "list", "job-completed").out.splitlines()
     assert table[0].split() == ["TIME", "STATUS", "ID", "NAME", "QUEUE"] and jobs[0]["id"] in "\n".join(table)

@@ -140,6 +140,9 @@ def test_a_report_is_as_its_schema_says(tmp_path: Path) -> None:
     assert {s["state"] for s in body["steps"]} == {"done", "failed", "not tried"}
     as_published("report", body)
     as_published("runs", output(tmp_path, "runs", "ls"))
+    assert {s["state"] for s in as_published("runs-show", output(tmp_path, "runs", "show", "last"))["steps"]} >= {
+        "done"
+    }
 
 
 def output(home: Path, *argv: str) -> Any:
@@ -156,6 +159,13 @@ def output(home: Path, *argv: str) -> Any:
 @pytest.mark.parametrize("verb", ["doctor", "components"])
 def test_outputs_without_a_cluster_are_as_their_schemas_say(verb: str) -> None:
     as_published(verb, output(SITE, verb))
+
+
+def test_every_schema_is_checked_against_an_output() -> None:
+    used = "".join(p.read_text() for p in (ROOT / "tests").rglob("test_*.py"))
+    for schema in (ROOT / "docs" / "reference" / "schemas").glob("*.json"):
+        name = schema.name.removesuffix(".schema.json")
+        assert f'as_published("{name}"' in used or name in ("doctor", "components", "files-diff", "files-upgrade"), name
 
 
 def test_help_is_as_its_schema_says(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from conftest import as_published
 
 from sdsk8s.cli.lint import lint
 from sdsk8s.lint.references import unresolved
@@ -25,7 +26,7 @@ def wanted(path: Path) -> list[str]:
 def found(*paths: Path) -> list[str]:
     done = CliRunner().invoke(lint, [*map(str, paths), "-o", "json"])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.output
-    answer = json.loads(done.stdout)
+    answer = as_published("lint", json.loads(done.stdout))
     assert answer["notes"] == [] and done.exit_code == (1 if answer["findings"] else 0)
     return sorted(f"{f['rule']} {f['target']}" for f in answer["findings"])
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import as_published
 
 from sdsk8s.cli.main import main
 from sdsk8s.files.site import load_site
@@ -72,7 +73,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     folder, text = tmp_path_factory.mktemp("import"), io.StringIO()
     with contextlib.redirect_stdout(text):
         assert run(old_site(folder / "old"), folder / "new", "-o", "json") == 0
-    return folder / "new", json.loads(text.getvalue())
+    return folder / "new", as_published("findings", json.loads(text.getvalue()))
 
 
 def objects(folder: Path) -> dict[str, dict[str, Any]]:

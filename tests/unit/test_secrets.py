@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import as_published
 
 from sdsk8s.cli.main import main
 from sdsk8s.lint.together import findings
@@ -84,7 +85,11 @@ def test_config_check_names_file_and_line(tmp_path: Path, capsys: pytest.Capture
     (template.parent / "netrc.mozart").write_text("machine x login y password hunter22\n")
     assert run("config", "check", "-o", "json", "--home", str(tmp_path)) == 0
     out = capsys.readouterr().out
-    found = {(f["file"], f["line"]): f["words"] for f in json.loads(out)["findings"] if f["level"] == "warning"}
+    found = {
+        (f["file"], f["line"]): f["words"]
+        for f in as_published("config-check", json.loads(out))["findings"]
+        if f["level"] == "warning"
+    }
     assert set(found) == {(str(tmp_path / "config"), 2), (str(template), 2)}, "netrc.mozart becomes a Secret"
     assert "GitHub token" in found[str(tmp_path / "config"), 2] and "s3_secret" in found[str(template), 2]
     assert "hunter22" not in out and TOKEN not in out
