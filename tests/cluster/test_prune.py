@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -18,7 +19,9 @@ def orphan(registry: Registry, ref: str, tag: str) -> str:
     config["config"]["Labels"] = {**(config["config"].get("Labels") or {}), "orphan": tag}
     manifest, media_type = registry.manifest(ref)
     new = f"{ref.partition('@')[0].rpartition(':')[0]}:{tag}"
-    registry.put_image(new, json.dumps(config).encode(), manifest, media_type)
+    body = json.dumps(config).encode()
+    manifest["config"] |= {"digest": f"sha256:{hashlib.sha256(body).hexdigest()}", "size": len(body)}
+    registry.put_image(new, body, manifest, media_type)
     return new
 
 
