@@ -9,7 +9,7 @@ import click
 from sdsk8s.errors import RefusedError
 
 GERUND = {"start": "Starting", "stop": "Stopping", "reset": "Resetting", "update": "Updating", "undo": "Undoing",
-          "redeploy": "Redeploying", "restart": "Restarting",
+          "redeploy": "Redeploying", "restart": "Restarting", "scale": "Scaling",
           "cloud asg create": "Autoscaling"}  # fmt: skip
 
 

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ship": ("sdsk8s.cli.ship:command", "Bundles of queues to the registry or a bucket; workers roll to them."),
     "redeploy": ("sdsk8s.cli.rollout_verbs:redeploy", "New pods from what the tags mean now."),
     "restart": ("sdsk8s.cli.rollout_verbs:restart", "New pods of a component or of one workload; siblings stay."),
+    "scale": ("sdsk8s.cli.scale:scale", "Replicas of a workload; updates keep them."),
     "undo": ("sdsk8s.cli.rollout_verbs:undo", "Back to an earlier revision: images and configuration together."),
     "history": ("sdsk8s.cli.rollout_verbs:history", "What was rolled out, by whom, when and why."),
     "status": ("sdsk8s.cli.status:status", "What runs, where, since when; stores asked by their protocols."),

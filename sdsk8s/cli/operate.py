@@ -49,7 +49,7 @@ def operate(
     revision: of undo. workload: of restart. program: of restart, stop and start, inside the workload's pods.
     """
     session = Session(options)
-    chosen = _choose(session, verb, target, stores, legacy)
+    chosen = choose(session, verb, target, stores, legacy)
     make = partial(
         make_plan,
         session,
@@ -172,7 +172,8 @@ def make_plan(
     return plan, {ref: digest for ref, digest in live.digests.items() if digest}
 
 
-def _choose(session: Session, verb: str, target: str, stores: bool, legacy: bool) -> list[Component]:
+def choose(session: Session, verb: str, target: str, stores: bool = False, legacy: bool = False) -> list[Component]:
+    """Components in the cluster that the target means. RefusedError for those that the verb cannot touch."""
     chosen = session.catalogue.select(target, verb if legacy else "")
     if stores:
         chosen = [*chosen, *(c for c in session.catalogue.stores_of(chosen) if c not in chosen)]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sdsk8s.errors import SdsError
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import component_from_dict
 from sdsk8s.model.live import Live
@@ -15,6 +16,7 @@ from sdsk8s.model.names import APPLIED, COMPONENT, REPLICAS
 from sdsk8s.model.site import Site
 from sdsk8s.planner.parts import Wanted
 from sdsk8s.planner.reset import plan_reset
+from sdsk8s.planner.scale import plan_scale
 from sdsk8s.planner.start import plan_start
 from sdsk8s.planner.steps import Group, Node, Plan
 from sdsk8s.planner.stop import plan_stop
@@ -38,7 +40,13 @@ def workload(
     spec: dict[str, Any] = {"containers": [{"name": "main", "image": image}]}
     if config:
         spec["volumes"] = [{"name": "etc", "configMap": {"name": config}}]
-    return {"kind": kind, "metadata": {"name": name}, "spec": {"replicas": replicas, "template": {"spec": spec}}}
+    template = {"metadata": {"labels": {"app": name}}, "spec": spec}
+    selector = {"matchLabels": {"app": name}}
+    return {
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": {"replicas": replicas, "selector": selector, "template": template},
+    }
 
 
 def catalogue(case: dict[str, Any]) -> Catalogue:
@@ -129,6 +137,8 @@ def make(case: dict[str, Any]) -> Plan:
     stores = [c.name for c in cat.stores_of(chosen) if c.name not in case["target"]]
     if case["verb"] == "stop":
         return plan_stop(target, cat.levels(chosen), now, "sds")
+    if case["verb"] == "scale":
+        return plan_scale(chosen[0], case.get("workload", ""), case["replicas"], now, "sds")
     if case["verb"] == "start":
         return plan_start(target, levels([*stores, *case["target"]]), now, ns)
     if case["verb"] == "reset":
@@ -161,3 +171,23 @@ def test_rendered_objects_carry_their_hash() -> None:
     case = {"components": {"a": {"workloads": {"a-api": None}}}}
     obj = wanted(case, ["a"], catalogue(case))[0].objects[0]
     assert len(obj["metadata"]["annotations"][APPLIED]) == 16
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"workload": ""}, "a/a-api, a/a-work"),
+        ({"workload": "a-wrk"}, 'did you mean "a-work"'),
+        ({"target": ["q"]}, "a store"),
+        ({"live": {}}, "not deployed"),
+    ],
+)
+def test_what_cannot_be_scaled(change: dict[str, Any], words: str) -> None:
+    case = {
+        "verb": "scale", "replicas": 2, "workload": "a-work", "target": ["a"], "live": {"a": {}, "q": {}},
+        "components": {"a": {"workloads": {"a-api": None, "a-work": None}},
+                       "q": {"store": True, "workloads": {"q": {"kind": "StatefulSet"}}}}, **change,
+    }  # fmt: skip
+    with pytest.raises(SdsError) as err:
+        make(case)
+    assert words in str(err.value)

@@ -1,0 +1,39 @@
+"""`scale`: replicas of one workload."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sdsk8s.cli.complete import complete_component
+from sdsk8s.cli.options import Options, run_options, site_options
+
+
+@click.command()
+@click.argument("target", shell_complete=complete_component)
+@click.argument("replicas", type=click.IntRange(min=0))
+@site_options
+@run_options
+def scale(target: str, replicas: int, **kw: Any) -> None:
+    """Give TARGET, COMPONENT or COMPONENT/WORKLOAD, so many REPLICAS, and wait until they serve.
+
+    Updates keep the number. Pods that are too many end as in a stop: workers drain first.
+    """
+    from sdsk8s.cli.operate import choose, plan_and_run
+    from sdsk8s.cli.session import Session
+    from sdsk8s.errors import UsageError
+    from sdsk8s.model.target import parse_target
+    from sdsk8s.planner.scale import plan_scale
+
+    aim = parse_target(target)
+    if aim.program or aim.everything:
+        raise UsageError(f'"{target}" cannot be scaled', words="COMPONENT or COMPONENT/WORKLOAD")
+    options = Options(**kw)
+    session = Session(options)
+    (component,) = choose(session, "scale", aim.component)
+
+    def make() -> Any:
+        return plan_scale(component, aim.workload, replicas, session.snapshot(), session.site.namespace), {}
+
+    raise click.exceptions.Exit(plan_and_run(session, "scale", target, make, options, "--yes"))

@@ -1,0 +1,45 @@
+"""`scale`: another number of replicas for one workload. Later applies keep it, and a stop records it."""
+
+from __future__ import annotations
+
+from sdsk8s.errors import RefusedError, UsageError
+from sdsk8s.model.component import Component
+from sdsk8s.model.live import Live
+from sdsk8s.model.names import unknown
+from sdsk8s.planner import parts
+from sdsk8s.planner.steps import Group, Node, Plan, Scale, WaitGone, WaitReady
+
+
+def plan_scale(component: Component, workload: str, replicas: int, live: Live, namespace: str) -> Plan:
+    """workload: "" for the only one that the component has. 0 records what runs, as `stop` does, so that a start
+    brings it back. RefusedError for stores: their number is part of how they keep data."""
+    if component.store:
+        raise RefusedError(
+            f"{component.name} is a store: its members are part of how it keeps data", target=component.name,
+            next="replicas in its manifest, and the settings that belong to them",
+        )  # fmt: skip
+    keys = parts.workloads(component, live)
+    names = [name for _, name in keys]
+    if not keys:
+        raise RefusedError(f"{component.name} is not deployed", next=f"start {component.name}")
+    if not workload and len(keys) > 1:
+        raise UsageError(
+            f"{component.name} has {len(keys)} workloads: name one",
+            words=", ".join(f"{component.name}/{name}" for name in names),
+        )
+    chosen = [key for key in keys if key[1] == (workload or names[0])]
+    if not chosen:
+        raise UsageError(f'no workload is called "{workload}"', target=component.name, words=unknown(workload, names))
+    ((kind, name),) = chosen
+    before = live.replicas(kind, name) or 0
+    target = f"{component.name}/{name}"
+    if before == replicas:
+        return Plan("scale", target, namespace, Group("scale", ()), (f"{name} has {replicas} replicas already",))
+    steps: list[Node] = [Scale("as asked", kind, name, before, replicas, record=None if replicas else before)]
+    if replicas:
+        steps.append(WaitReady("done means that pods serve", kind, name))
+    else:
+        labels = ((live.get(kind, name) or {})["spec"]["selector"]).get("matchLabels") or {}
+        selector = ",".join(f"{k}={v}" for k, v in sorted(labels.items()))
+        steps.append(WaitGone("stop means stopped", selector))
+    return Plan("scale", target, namespace, Group("scale", tuple(steps)))
