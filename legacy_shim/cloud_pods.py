@@ -92,9 +92,11 @@ def _why(obj: dict[str, Any]) -> str:
     if obj["kind"] != "ScaledObject":
         return "the broker's own Secret is read"
     trigger = obj["spec"]["triggers"][0]["metadata"]
-    counted = "all" if trigger["excludeUnacknowledged"] == "false" else "waiting"
-    each = f"{trigger['value']} {counted} in {trigger['queueName']}"
-    return f"0 to {obj['spec']['maxReplicaCount']} pods, one for every {each}"
+    counted = "messages" if trigger["excludeUnacknowledged"] == "false" else "waiting messages"
+    each = (
+        f"one for every {trigger['value']} {counted}" if trigger["value"] != "1" else f"one for each of the {counted}"
+    )
+    return f"0 to {obj['spec']['maxReplicaCount']} pods, {each} of the queue {trigger['queueName']}"
 
 
 def _print(objects: list[dict[str, Any]], options: Options) -> None:

@@ -67,7 +67,7 @@ def _sections(root: Group) -> list[tuple[str, list[Step]]]:
     """One row per top group, or per component where the top group holds several."""
     out: list[tuple[str, list[Step]]] = []
     for child in root.children:
-        parts: list[Node] = list(child.children) if isinstance(child, Group) and child.parallel else [child]
+        parts: tuple[Node, ...] = child.children if isinstance(child, Group) and child.parallel else ()
         if parts and all(isinstance(p, Group) for p in parts) and isinstance(child, Group):
             verb = child.title.split(" ")[0]
             out.extend((f"{verb} {p.title}", list(walk(p))) for p in parts if isinstance(p, Group))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def serve(log: Path) -> Iterator[str]:
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            env={**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"},
             stdout=out, stderr=out, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         try:

@@ -112,9 +112,7 @@ def account(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Acc
     other = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     group = ec2.create_security_group(GroupName="workers", Description="x", VpcId=vpc)["GroupId"]
     foreign = ec2.create_security_group(GroupName="others", Description="x", VpcId=other)["GroupId"]
-    base = ec2.describe_images(Filters=[{"Name": "is-public", "Values": ["true"]}])["Images"][0]["ImageId"]
-    instance = ec2.run_instances(ImageId=base, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
-    image = ec2.create_image(InstanceId=instance, Name="Verdi worker 5")["ImageId"]
+    image = ec2.register_image(Name="Verdi worker 5", RootDeviceName="/dev/sda1")["ImageId"]
     ec2.create_key_pair(KeyName="ops")
     role = iam.create_role(RoleName="function", AssumeRolePolicyDocument=json.dumps(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
@@ -300,11 +298,16 @@ def test_answers_come_from_a_file(account: Account) -> None:
     assert sorted(account.groups()) == ["dev-three"]
 
 
-def test_a_run_that_aws_refuses_in_the_middle_tells_its_words(account: Account) -> None:
-    done = account.sds("cloud", "asg", "create", "-f", "--set", "QUEUES=small", "--set", "SUBNETS=subnet-1", code=2)
+def test_what_aws_refuses_is_told_in_its_words(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = account.sds("cloud", "asg", "create", "-f", "--set", "SUBNETS=subnet-1", code=2)
     assert "subnet-1" in done.stderr
-    account.configure(AWS_ACCESS_KEY=None, AWS_SECRET_KEY=None)
-    assert "no AWS credentials" in account.sds("cloud", "asg", "create", "-f", code=1).stderr
+    account.configure(VENUE="100%")  # no name for a topic
+    done = account.sds("cloud", "storage", "create_staging_area", "-f", code=1)
+    assert "InvalidParameter" in done.stderr and "Topic names must be made up of" in done.stderr
+    assert "TopicConfigurations" not in account.notifications()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    done = account.sds("cloud", "ls", code=1)
+    assert "does not answer" in done.stderr and "127.0.0.1:9" in done.stderr
 
 
 # -- browse pages
