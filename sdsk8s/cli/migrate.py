@@ -60,6 +60,7 @@ def migrate() -> None:
 
 @migrate.command("import")
 @_sources
+@click.option("--settings", multiple=True, metavar="[COMPONENT=]FILE", help="A settings file that its programs read.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write: a new SDS_HOME.")
 @click.option("--source", default="", metavar="DIR", help="The source tree, instead of OPS_HOME/mozart/ops.")
 @click.option("--registry", default="", metavar="HOST:PORT", help="Where the new site's images go.")
@@ -89,12 +90,12 @@ def import_(
     if old.resolve() in (out.resolve(), *out.resolve().parents) or out.resolve() in old.resolve().parents:
         raise RefusedError("the new folder and the old one lie in each other", target=str(out), next="another --out")
     given = _given(catalogue, files)
-    draft = Importer(take_inventory(old, catalogue, given), catalogue, source, registry).run()
+    draft = Importer(take_inventory(old, catalogue, given), catalogue, source, registry).run(given.settings)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
         staged = Path(folder) / "site"
         _write(draft, staged)
-        looked, broken = _check(staged)
+        looked, broken = _check(staged, draft)
         draft.findings += broken
         done = {"folder": str(out), "written": [], "kept": "", "checked": looked, "broken": len(broken)}
         done["registry"] = registry
@@ -156,7 +157,7 @@ def _write(draft: Draft, folder: Path) -> None:
             path.chmod(0o755 if content.startswith(b"#!") else 0o644)
 
 
-def _check(home: Path) -> tuple[dict[str, int], list[Finding]]:
+def _check(home: Path, draft: Draft) -> tuple[dict[str, int], list[Finding]]:
     """Load, render and lint the folder: ({what: how many}, what is wrong)."""
     from sdsk8s.cli.lint import look
     from sdsk8s.cli.options import Options
@@ -165,6 +166,7 @@ def _check(home: Path) -> tuple[dict[str, int], list[Finding]]:
     from sdsk8s.files.overrides import load_overrides
     from sdsk8s.files.templates import load_texts
     from sdsk8s.migrate.findings import NONE, Finding
+    from sdsk8s.migrate.settings import environments
     from sdsk8s.render.objects import namespace_object
     from sdsk8s.render.objects import render as render_objects
 
@@ -182,9 +184,15 @@ def _check(home: Path) -> tuple[dict[str, int], list[Finding]]:
         names = {name: f"site/{name}:import" for name in c.images}
         try:
             texts = load_texts(session.site, [c])
-            objects += render_objects(session.site, session.catalogue, c, texts, names)
+            own = render_objects(session.site, session.catalogue, c, texts, names)
         except SdsError as err:
             found.append(wrong(c.name, err))
+            continue
+        objects += own
+        wanted = draft.environment.get(c.name, {})
+        for workload, got in environments(own).items() if wanted else ():
+            for name in sorted(n for n in wanted if got.get(n) != wanted[n]):
+                found.append(Finding(NONE, f"check: {workload}", f"{name} would not be byte-equal", ""))
     looked, lint = look([objects], [], [])
     found += [Finding(NONE, f"check: {f.target}", f"{f.rule}: {f.words}", "") for f in lint]
     return looked, found

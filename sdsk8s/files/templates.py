@@ -29,7 +29,8 @@ def _read(site: Site, component: Component, entry: ConfigFile) -> str | None:
     for path in looked:
         if path.is_file():
             try:
-                return path.read_text()
+                # bytes: line ends of a file that is not rendered stay as they are
+                return path.read_bytes().decode()
             except (OSError, UnicodeDecodeError) as err:
                 raise ConfigError("the template cannot be read", target=str(path), words=str(err)) from None
     if entry.optional:

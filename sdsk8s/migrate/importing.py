@@ -17,12 +17,14 @@ from sdsk8s.migrate.config_text import extended
 from sdsk8s.migrate.findings import CHANGED, NONE, TAKEN, Finding, Program, Timer
 from sdsk8s.migrate.inventory import Inventory
 from sdsk8s.migrate.paths import Paths, paths_of
-from sdsk8s.migrate.secrets import Vault, secret_name
+from sdsk8s.migrate.secrets import Vault
+from sdsk8s.migrate.settings import PLACE, Settings, file_name, read_settings
 from sdsk8s.migrate.workloads import cron_job, deployment, image_of, imported, known_first, of_image, slug, started
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import WORKLOADS
 from sdsk8s.model.queue import STOP_MARGIN
+from sdsk8s.render.images import pod_spec
 
 LARGEST = 1_000_000
 """Bytes of a file of the old host that is laid over an image."""
@@ -39,6 +41,8 @@ class Draft:
     findings: list[Finding] = field(default_factory=list)
     queues: dict[str, list[str]] = field(default_factory=dict)
     """{program's workload: queues that it serves}"""
+    environment: dict[str, dict[str, str]] = field(default_factory=dict)
+    """{component: variables that every workload of it has to get}"""
 
 
 @dataclass
@@ -51,6 +55,8 @@ class _Overlay:
     os_packages: set[str] = field(default_factory=set)
     patched: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     """{workload: {variable: env entry}}"""
+    laid: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """{workload: what its pod spec gets}"""
     config: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -68,15 +74,29 @@ class Importer:
         self.overrides: dict[str, dict[str, str]] = {}
         self.fates: dict[str, tuple[str, str]] = {}
         self.seen: dict[str, Program] = {}
+        self.settings: dict[str, Settings] = {}
         self.out = Draft()
 
-    def run(self) -> Draft:
+    def run(self, settings: Iterable[tuple[str, Path]] = ()) -> Draft:
+        """settings: (component, settings file)"""
+        given = [(c, f) for c, f in settings if image_of(self.catalogue.get(c))]
+        for c, f in (e for e in settings if e not in given):
+            words = f"{c} has no image with code in this catalogue"
+            self.out.findings.append(Finding(NONE, f.name, words, str(f)))
+        self.settings, found = read_settings(given, self.read, self.catalogue, self.vault)
+        self.out.findings += found
+        for c, f in given:
+            if file_name(f) in self.settings[c].files:
+                places = (str(f.absolute()), f"etc/{f.name}")
+                self.paths.settings |= dict.fromkeys(places, f"{PLACE}/{file_name(f)}")
         for program in self.read.programs:
             self._program(program)
         for timer in self.read.timers:
             self._timer(timer)
         keys = [self._key(f) for f in self.read.findings]
         self.out.findings = [*keys, *self.out.findings]
+        for name, own in self.settings.items():
+            self._settings(name, own)
         self._write()
         return self.out
 
@@ -157,8 +177,7 @@ class Importer:
             if name not in have and patched.setdefault(name, entry) != entry:
                 kept.append(name)
         if patched:
-            patched[""] = {"name": container["name"]} if container else {}
-            words += "; gets " + ", ".join(n for n in patched if n)
+            words += "; gets " + ", ".join(patched)
         if kept:
             words += f"; the values of {', '.join(sorted(set(kept)))} are not taken over, since it has others"
         self.paths.clear()
@@ -252,6 +271,47 @@ class Importer:
             pass
         return f"{path.name} is not on this host: put it into {source} and name it in overrides.yaml"
 
+    def _settings(self, name: str, own: Settings) -> None:
+        """Objects of a component's settings, and their place in each of its workloads."""
+        owner, overlay = self.catalogue.get(name), self.overlay(name)
+        sources: list[dict[str, Any]] = []
+        volumes: dict[str, bool] = {}
+        if own.variables:
+            meta = {"name": f"{name}-settings-env"}
+            overlay.objects.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": own.variables})
+            sources.append({"configMapRef": meta})
+        for variable, value in own.hidden.items():
+            self.vault.keep(f"{name}-settings-env", variable, value)
+        if own.hidden:
+            sources.append({"secretRef": {"name": f"{name}-settings-env"}})
+        for file, (template, secret, raw) in own.files.items():
+            into = f"{name}-settings-{'secret' if secret else 'files'}"
+            place = f"settings/{name}/{file}"
+            self.out.files[f"files/{place}"] = template.encode()
+            overlay.config.append({"into": into, "file": file, "template": place, "secret": secret, "raw": raw})
+            volumes[into] = secret
+        self.out.environment[name] = {**own.variables, **own.hidden}
+        change: dict[str, Any] = {"envFrom": sources} if sources else {}
+        volume: dict[str, Any] = {}
+        if volumes:
+            change["volumeMounts"] = [{"name": "settings", "mountPath": PLACE, "readOnly": True}]
+            held = [{"secret" if s else "configMap": {"name": n}} for n, s in volumes.items()]
+            volume = {"name": "settings", "projected": {"defaultMode": 0o440, "sources": held}}
+        if not change:
+            return
+        for obj in overlay.objects:
+            pod = pod_spec(obj)
+            if pod:
+                first = pod["containers"][0]
+                for key, value in change.items():
+                    first[key] = [*first.get(key, ()), *value]
+                pod["volumes"] += [volume] if volume else []
+        for shipped in (m for m in owner.manifests if m["kind"] in WORKLOADS):
+            first = pod_spec(shipped)["containers"][0]
+            if first["image"] == f"sds/{image_of(owner)}":
+                spec: dict[str, Any] = {"containers": [{"name": first["name"], **change}]}
+                overlay.laid[str(shipped["metadata"]["name"])] = spec | ({"volumes": [volume]} if volume else {})
+
     def _key(self, f: Finding) -> Finding:
         """The fate of a program's key follows the program's."""
         for label, (kind, words) in self.fates.items():
@@ -291,11 +351,17 @@ class Importer:
             change["args"] = {"OS_PACKAGES": " ".join(sorted({*have, *overlay.os_packages}))}
         if change:
             data["images"] = {image: change}
-        if name in self.vault.made:
-            data["secrets"] = [{"name": secret_name(name), "keys": self.vault.made[name]}]
+        secrets = {s: k for s, k in self.vault.made.items() if s in (f"{name}-imported", f"{name}-settings-env")}
+        if secrets:
+            data["secrets"] = [{"name": secret, "keys": keys} for secret, keys in secrets.items()]
         if overlay.config:
             data["config"] = overlay.config
-        objects = [*overlay.objects, *(_patch(owner, w, env) for w, env in overlay.patched.items() if env)]
+        changed = [w for w, env in overlay.patched.items() if env] + [
+            w for w in overlay.laid if w not in overlay.patched
+        ]
+        changed += [w for w in overlay.laid if w in overlay.patched and not overlay.patched[w]]
+        patches = [_patch(owner, w, overlay.patched.get(w, {}), overlay.laid.get(w, {})) for w in changed]
+        objects = [*overlay.objects, *patches]
         if len(data) > 2 or objects:
             self.out.files[f"manifests/{name}/component.yaml"] = _yaml([data])
         if objects:
@@ -332,12 +398,18 @@ def _commands(argv: Sequence[str]) -> Iterable[str]:
             yield rest[0].rpartition("/")[2]
 
 
-def _patch(owner: Component, workload: str, env: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _patch(
+    owner: Component, workload: str, env: Mapping[str, dict[str, Any]], laid: Mapping[str, Any]
+) -> dict[str, Any]:
     obj = next(m for m in owner.manifests if m["metadata"]["name"] == workload and m["kind"] in WORKLOADS)
-    container = {"name": env[""]["name"], "env": [e for n, e in env.items() if n]}
+    spec: dict[str, Any] = {"containers": [{}], **laid}
+    container = {"name": pod_spec(obj)["containers"][0]["name"], **spec["containers"][0]}
+    if env:
+        container["env"] = list(env.values())
+    spec["containers"] = [container]
     return {
         "apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": {"name": workload},
-        "spec": {"template": {"spec": {"containers": [container]}}},
+        "spec": {"template": {"spec": spec}},
     }  # fmt: skip
 
 

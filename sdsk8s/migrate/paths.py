@@ -22,6 +22,8 @@ class Paths:
     homes: frozenset[str]
     found: dict[str, str] = field(default_factory=dict)
     own: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    """{old path, or etc/NAME: new path} of settings files."""
 
     def map(self, text: str) -> str:
         """The text with every path below OPS_HOME as it is in an image."""
@@ -37,6 +39,8 @@ class Paths:
         parts = path[len(self.ops_home) :].strip("/").split("/")
         if parts == [""]:
             new = "/home/ops"
+        elif known := self.settings.get(path) or self.settings.get("/".join(parts[1:])):
+            new = known
         elif parts[0] in self.homes and len(parts) > 1 and parts[1] in _PLACES:
             new = "/".join([_PLACES[parts[1]], *parts[2:]])
         else:

@@ -47,7 +47,8 @@ def render(
     objects = pin(_per_queue(objects, component, site, bundles or {}), images)
     for obj in [*config, *objects]:
         _stamp(obj, component, site)
-    hashes = {(o["kind"], o["metadata"]["name"]): content_hash(o) for o in config}
+    read = [*config, *(o for o in objects if o["kind"] in ("ConfigMap", "Secret"))]
+    hashes = {(o["kind"], o["metadata"]["name"]): content_hash(o) for o in read}
     for obj in objects:
         _mark_config(obj, hashes)
         if obj["kind"] == "Job":
