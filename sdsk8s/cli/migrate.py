@@ -62,14 +62,23 @@ def migrate() -> None:
 @_sources
 @click.option("--settings", multiple=True, metavar="[COMPONENT=]FILE", help="A settings file that its programs read.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write: a new SDS_HOME.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="The report as an HTML page, drawn.")
 @click.option("--source", default="", metavar="DIR", help="The source tree, instead of OPS_HOME/mozart/ops.")
 @click.option("--registry", default="", metavar="HOST:PORT", help="Where the new site's images go.")
 @click.option("-f", "--force", is_flag=True, help="Write over a folder that exists; the old one is kept beside it.")
 @click.option("--dry-run", is_flag=True, envvar="SDS_DRY_RUN", help="Report and check, and write nothing.")
 def import_(
-    home: str | None, strict: bool, output: str, out: Path, source: str, registry: str, force: bool, dry_run: bool,
+    home: str | None,
+    strict: bool,
+    output: str,
+    out: Path,
+    report: Path | None,
+    source: str,
+    registry: str,
+    force: bool,
+    dry_run: bool,
     **files: tuple[str, ...],
-) -> None:  # fmt: skip
+) -> None:
     """Write a site folder that `sds` and `sdsk8s` work with, and report what became of everything.
 
     Exit code 1 with --strict when anything changed meaning or has no counterpart, 3 when the new folder cannot be
@@ -83,7 +92,7 @@ def import_(
 
     catalogue, old = load_catalogue(), home_folder(home)
     out = out.expanduser().absolute()
-    if out.exists() and not force:
+    if out.exists() and not force and not dry_run:
         raise RefusedError(
             "the folder is there already", target=str(out), next="another --out, or -f: it is kept beside"
         )
@@ -97,6 +106,8 @@ def import_(
         _write(draft, staged)
         looked, broken = _check(staged, draft)
         draft.findings += broken
+        if report is not None:
+            _page(report, draft, staged, str(old), str(out), dry_run)
         done = {"folder": str(out), "written": [], "kept": "", "checked": looked, "broken": len(broken)}
         done["registry"] = registry
         if not dry_run:
@@ -196,6 +207,25 @@ def _check(home: Path, draft: Draft) -> tuple[dict[str, int], list[Finding]]:
     looked, lint = look([objects], [], [])
     found += [Finding(NONE, f"check: {f.target}", f"{f.rule}: {f.words}", "") for f in lint]
     return looked, found
+
+
+def _page(report: Path, draft: Draft, staged: Path, old: str, out: str, dry_run: bool) -> None:
+    from sdsk8s.errors import ConfigError
+    from sdsk8s.files.catalogue import load_catalogue
+    from sdsk8s.files.site import load_site
+    from sdsk8s.migrate.drawing import draw
+    from sdsk8s.migrate.page import page
+
+    try:
+        site = load_site(staged)
+        drawing = draw(site, load_catalogue(site.manifests), draft.queues)
+    except ConfigError:
+        drawing = None
+    text = page(draft.findings, drawing, old=old, new=out, dry_run=dry_run)
+    report.unlink(missing_ok=True)
+    with os.fdopen(os.open(report, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(text)
+    click.echo(f"{report}: the report as a page", err=True)
 
 
 def _code(found: Sequence[Finding], strict: bool) -> int:

@@ -181,6 +181,8 @@ class Importer:
         if kept:
             words += f"; the values of {', '.join(sorted(set(kept)))} are not taken over, since it has others"
         self.paths.clear()
+        served = [q for text in _NAMES.findall(p.command) for q in text.split(",")]
+        self.out.queues[workload] = [*self.out.queues.get(workload, ()), *served]
         self.tell(CHANGED, subject, words, p)
 
     def _new(self, p: Program, owner: Component, subject: str) -> None:

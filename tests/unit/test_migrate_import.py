@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import html.parser
 import io
 import json
 import shutil
@@ -17,8 +18,12 @@ import yaml
 from conftest import as_published
 
 from sdsk8s.cli.main import main
+from sdsk8s.files.catalogue import load_catalogue
 from sdsk8s.files.site import load_site
 from sdsk8s.migrate.config_text import extended
+from sdsk8s.migrate.drawing import draw
+from sdsk8s.migrate.findings import Finding
+from sdsk8s.migrate.page import page
 from sdsk8s.migrate.systemd import calendar
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +77,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     """A new folder and the report of its import."""
     folder, text = tmp_path_factory.mktemp("import"), io.StringIO()
     with contextlib.redirect_stdout(text):
-        assert run(old_site(folder / "old"), folder / "new", "-o", "json") == 0
+        assert run(old_site(folder / "old"), folder / "new", "-o", "json", "--report", f"{folder}/page.html") == 0
     return folder / "new", as_published("findings", json.loads(text.getvalue()))
 
 
@@ -232,3 +237,50 @@ def test_config_is_extended_in_every_form(tmp_path: Path, text: str) -> None:
     new = yaml.safe_load(extended(path, {"K": value}, [{"QUEUE_NAME": "b"}]))
     have = (yaml.safe_load(text).get("QUEUES")) or []
     assert new == {"A": 1, "K": value, "QUEUES": [*have, {"QUEUE_NAME": "b"}]}
+
+
+class Page(html.parser.HTMLParser):
+    """Tags with their attributes, and the page's text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data.strip())
+
+
+def test_the_page_loads_nothing_and_says_everything(done: tuple[Path, dict[str, Any]]) -> None:
+    path = done[0].parent / "page.html"
+    text = path.read_text()
+    shown = Page(text)
+    assert not {t for t, _ in shown.tags} & {"script", "link", "img", "iframe", "object", "use", "image"}
+    assert not any(a in attrs for _, attrs in shown.tags for a in ("src", "href", "xlink:href", "style"))
+    assert "@import" not in text and "url(" not in text and "s3cr%t" not in text
+    rows = [a for t, a in shown.tags if t == "td" and a.get("class") == "subject"]
+    assert len(rows) == len(done[1]["findings"])
+    assert {"verdi-worker-night-jobs", "mozart-feed-shard-2", "night-jobs", "rabbitmq"} <= set(shown.words)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_drawing_joins_queues_components_and_stores(done: tuple[Path, dict[str, Any]]) -> None:
+    site = load_site(done[0])
+    drawing = draw(site, load_catalogue(site.manifests), {"mozart-site-celery": ["site-queue"]})
+    titles = {e.title for e in drawing.edges}
+    assert {"night-jobs - verdi", "site-queue - mozart", "mozart - rabbitmq", "grq - elasticsearch"} <= titles
+    assert "grq - rabbitmq" not in titles
+    for box in drawing.boxes:
+        assert box.x >= 0 and box.x + box.width <= drawing.width and box.y >= 0 and box.y + box.height <= drawing.height
+        same = [b for b in drawing.boxes if b.kind == box.kind and b is not box]
+        assert all(b.y + b.height <= box.y or box.y + box.height <= b.y for b in same)
+
+
+def test_markup_in_an_old_site_is_text_on_the_page() -> None:
+    found = [Finding("none", "<script>alert(1)</script>", "a & b", 'x"><b>')]
+    text = page(found, None, old="<i>", new="n", dry_run=True)
+    assert "<script" not in text and "<b>" not in text and "<i>" not in text and "a &amp; b" in text
