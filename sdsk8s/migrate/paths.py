@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sdsk8s.migrate.workloads import given
 from sdsk8s.model.catalogue import Catalogue
 
 SITE_ROOT = "/opt/sds/site"
@@ -15,10 +16,11 @@ _PLACES = {"bin": "/opt/sds/venv/bin", "ops": "/opt/sds/ops", "etc": "/opt/sds/e
 
 @dataclass
 class Paths:
-    """ops_home: of the old site; homes: folders of components below it; found: {old path: new path};
+    """ops_home: of the old site, "" if unknown; home: of images; homes: folders of components below it; found: {old path: new path};
     own: {old path: new path} of files that no package holds."""
 
     ops_home: str
+    home: str
     homes: frozenset[str]
     found: dict[str, str] = field(default_factory=dict)
     own: dict[str, str] = field(default_factory=dict)
@@ -27,6 +29,8 @@ class Paths:
 
     def map(self, text: str) -> str:
         """The text with every path below OPS_HOME as it is in an image."""
+        if not self.ops_home:
+            return text
         pattern = rf"(?<![\w./~-]){re.escape(self.ops_home)}(?![\w.-])(/[^\s:;,\"'=|&<>()]*)?"
         return re.sub(pattern, lambda m: self._one(m.group()), text)
 
@@ -38,7 +42,7 @@ class Paths:
     def _one(self, path: str) -> str:
         parts = path[len(self.ops_home) :].strip("/").split("/")
         if parts == [""]:
-            new = "/home/ops"
+            new = self.home
         elif known := self.settings.get(path) or self.settings.get("/".join(parts[1:])):
             new = known
         elif parts[0] in self.homes and len(parts) > 1 and parts[1] in _PLACES:
@@ -52,4 +56,4 @@ class Paths:
 def paths_of(values: Mapping[str, object], catalogue: Catalogue) -> Paths:
     """OPS_HOME of the configuration, and the folders where the catalogue's components lived."""
     homes = frozenset(c.ssh.home for c in catalogue.components.values() if c.ssh)
-    return Paths(str(values.get("OPS_HOME") or "/home/ops").rstrip("/"), homes)
+    return Paths(str(values.get("OPS_HOME") or "").rstrip("/"), given()["HOME"], homes)

@@ -19,8 +19,7 @@ from sdsk8s.render.images import pod_spec
 
 Variables = Sequence[Mapping[str, Any]]
 """Entries of a container's `env`."""
-_GIVEN = {"HOME": "/home/ops", "USER": "ops"}
-_IMAGE = frozenset({"PATH", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONUNBUFFERED", "LANG", *_GIVEN})
+_IMAGE = frozenset({"PATH", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONUNBUFFERED", "LANG", "HOME", "USER"})
 """Variables that images set for their own layout: a value of the old host would break them."""
 
 
@@ -28,6 +27,12 @@ _IMAGE = frozenset({"PATH", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONUNBUFFERED", "LA
 def imported() -> Mapping[str, Any]:
     """`manifests/imported.yaml`."""
     return read_mapping(folder("manifests") / "imported.yaml")
+
+
+def given() -> Mapping[str, str]:
+    """Variables that every imported container has: HOME and USER of images."""
+    found: Mapping[str, str] = imported()["environment"]
+    return found
 
 
 def slug(text: str) -> str:
@@ -86,7 +91,7 @@ def started(argv: Sequence[str], env: Variables, computed: Sequence[tuple[str, s
 
     computed: variables whose values do so.
     """
-    known = {str(e["name"]) for e in env} | set(_GIVEN)
+    known = {str(e["name"]) for e in env} | set(given())
     if not computed and all(name in known for word in argv for name in notation.names(word)):
         return list(argv)
     lines = [f"export {name}={notation.shell(value)}" for name, value in computed]
@@ -96,7 +101,7 @@ def started(argv: Sequence[str], env: Variables, computed: Sequence[tuple[str, s
 
 def known_first(env: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Variables that Kubernetes can give, plain ones first, and those that name one which only the image has."""
-    have = {name for name, value in env if not notation.names(value)} | set(_GIVEN)
+    have = {name for name, value in env if not notation.names(value)} | set(given())
     simple = [(n, v) for n, v in env if not notation.names(v)]
     more = [(n, v) for n, v in env if notation.names(v) and all(x in have and x != n for x in notation.names(v))]
     return simple + more, [e for e in env if e not in simple and e not in more]
@@ -123,8 +128,8 @@ def _pod(component: Component, argv: Sequence[str], env: Variables) -> dict[str,
         command = ["/bin/sh", "-c", "exit 0"]
         pod["initContainers"] = [{**data["container"], "name": "wait", "image": image, "command": command}]
         pod["initContainers"][0].pop("volumeMounts")
-    given = [{"name": k, "value": v} for k, v in _GIVEN.items()]
-    start = {"name": "program", "image": image, "command": ["sds-home", *argv], "env": [*given, *env]}
+    own = [{"name": k, "value": v} for k, v in given().items()]
+    start = {"name": "program", "image": image, "command": ["sds-home", *argv], "env": [*own, *env]}
     pod["containers"] = [{**start, **data["container"]}]
     etc = {"name": "etc", "projected": {"defaultMode": 0o440, "sources": _sources(component)}}
     pod["volumes"] = [etc, *data["volumes"]]
