@@ -46,7 +46,7 @@ class Inventory:
         """{address of an old host: keys of the configuration that name it}"""
         found: dict[str, list[str]] = {}
         for key, value in self.values.items():
-            if key.endswith(("_PVT_IP", "_PUB_IP", "_FQDN")) and isinstance(value, str) and not empty(value):
+            if str(key).endswith(("_PVT_IP", "_PUB_IP", "_FQDN")) and isinstance(value, str) and not empty(value):
                 found.setdefault(value.rpartition("@")[2], []).append(key)
         return found
 
@@ -54,7 +54,8 @@ class Inventory:
 def take_inventory(home: Path, catalogue: Catalogue, given: Given) -> Inventory:
     """Of `home` (config, files, cluster.py) and of the files given. ConfigError: one cannot be read."""
     config = read_legacy_config(home / "config")
-    out = Inventory(home, config, without_none(config.values))
+    # a key that is no text is told by the check of the new folder; templates cannot name it
+    out = Inventory(home, config, {str(k): v for k, v in without_none(config.values).items()})
     _config(out, catalogue)
     supervised = [*given.supervisord, *_files(out, catalogue)]
     for component, path in supervised:
@@ -80,7 +81,7 @@ def take_inventory(home: Path, catalogue: Catalogue, given: Given) -> Inventory:
 def _config(out: Inventory, catalogue: Catalogue) -> None:
     addressed = {key for c in catalogue.ordered() for key in c.addresses}
     for key, value in out.values.items():
-        rule = verdict(legacy()["keys"], key)
+        rule = verdict(legacy()["keys"], str(key))
         none = "none" in rule and not _blank(value)
         if key in addressed:
             kind, words = CHANGED, "pods use the Service instead; the address counts where the component is external"
@@ -88,7 +89,7 @@ def _config(out: Inventory, catalogue: Catalogue) -> None:
             kind, words = (NONE, str(rule["none"])) if none else (CHANGED, str(rule["changed"]))
         else:
             kind, words = TAKEN, "a variable of the templates"
-        out.findings.append(Finding(kind, key, words, str(out.config.path), out.config.lines.get(key, 0)))
+        out.findings.append(Finding(kind, str(key), words, str(out.config.path), out.config.lines.get(key, 0)))
 
 
 def _files(out: Inventory, catalogue: Catalogue) -> Iterable[tuple[str, Path]]:
@@ -96,8 +97,12 @@ def _files(out: Inventory, catalogue: Catalogue) -> Iterable[tuple[str, Path]]:
     texts = {e.template: c.name for c in catalogue.ordered() for e in c.config}
     files = out.home / "files"
     supervised = []
-    for path in sorted(p for p in files.rglob("*") if p.is_file()) if files.is_dir() else ():
+    for path in sorted(p for p in files.rglob("*") if p.is_file() or p.is_symlink()) if files.is_dir() else ():
         name = str(path.relative_to(files))
+        if not path.is_file():
+            words = "a link to a folder: put the folder in its place" if path.is_dir() else "a link that leads nowhere"
+            out.findings.append(Finding(NONE, name, words, str(path)))
+            continue
         component = name.removeprefix("supervisord.conf.")
         if name.startswith("supervisord.conf.") and component in catalogue.components:
             supervised.append((component, path))

@@ -16,8 +16,10 @@ _PLACES = {"bin": "/opt/sds/venv/bin", "ops": "/opt/sds/ops", "etc": "/opt/sds/e
 
 @dataclass
 class Paths:
-    """ops_home: of the old site, "" if unknown; home: of images; homes: folders of components below it; found: {old path: new path};
-    own: {old path: new path} of files that no package holds."""
+    """ops_home: of the old site, "" if unknown; home: of images; homes: folders of components below ops_home.
+
+    found: {old path: new path}; own: the same of files that no package holds.
+    """
 
     ops_home: str
     home: str

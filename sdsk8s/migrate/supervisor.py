@@ -60,6 +60,7 @@ def read_supervisor(path: Path, component: str, values: Mapping[str, object]) ->
     groups = {n.strip(): title[6:] for file, text, _ in texts for title, s in _sections(file, text).items()
               if title.startswith("group:") for n in s.get("programs", "").split(",")}  # fmt: skip
     for file, text, original in texts:
+        out.findings += _twice(file, text, original)
         sections = _sections(file, text)
         lines = _lines(text, original)
         if sections.has_section("supervisord") and sections.has_option("supervisord", "environment"):
@@ -129,6 +130,25 @@ def _lines(text: str, original: str) -> dict[str, dict[str, int]]:
             place = i + 1 if same else _below(rows, found[section][""], key.group(1))
             found[section][key.group(1).lower()] = place
     return found
+
+
+def _twice(file: Path, text: str, original: str) -> Iterator[Finding]:
+    """Keys that a later line of the same section replaces, which supervisord does without a word."""
+    if text.count("\n") != original.count("\n"):
+        return
+    seen: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, row in enumerate(text.splitlines(), 1):
+        head = re.match(r"\[(.+?)\]", row)
+        key = _LINE.match(row) if row[:1].strip() else None
+        if head:
+            section = head.group(1)
+        elif section and key:
+            name = (section, key.group(1).lower())
+            if name in seen:
+                words = f"written twice; line {number} counts"
+                yield Finding(NONE, f"{section.replace(':', ' ')} {name[1]}", words, str(file), seen[name])
+            seen[name] = number
 
 
 def _nearest(rows: list[str], wanted: str) -> int:

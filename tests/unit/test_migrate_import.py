@@ -19,6 +19,7 @@ from conftest import as_published
 
 from sdsk8s.cli.main import main
 from sdsk8s.files.catalogue import load_catalogue
+from sdsk8s.files.overrides import load_overrides
 from sdsk8s.files.site import load_site
 from sdsk8s.migrate.config_text import extended
 from sdsk8s.migrate.drawing import draw
@@ -284,3 +285,40 @@ def test_markup_in_an_old_site_is_text_on_the_page() -> None:
     found = [Finding("none", "<script>alert(1)</script>", "a & b", 'x"><b>')]
     text = page(found, None, old="<i>", new="n", dry_run=True)
     assert "<script" not in text and "<b>" not in text and "<i>" not in text and "a &amp; b" in text
+
+
+def test_what_is_easily_overlooked_is_told(old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (old / "files" / "gone").symlink_to(tmp_path / "nothing")
+    (old / "files" / "tree").symlink_to(PARTS)
+    (old / "files" / "binary").write_bytes(b"\xff\x00")
+    (old / "config.bak").write_text("A: 1\n")
+    with (old / "config").open("a") as file:
+        file.write("1: number\n")
+    conf = tmp_path / "more.conf"
+    conf.write_text("[program:a]\ncommand=a\nnumprocs=2\nnumprocs=3\n")
+    assert run(old, tmp_path / "new", "-o", "json", "--supervisord", f"grq={conf}") == 3
+    found = {(f["subject"], f["line"]): f for f in json.loads(capsys.readouterr().out)["findings"]}
+    for subject, line in (("gone", 0), ("tree", 0), ("config.bak", 0), ("program a numprocs", 3)):
+        assert found[subject, line]["kind"] == "none", subject
+    assert found["binary", 0]["kind"] == "none" and (tmp_path / "new/files/binary").read_bytes() == b"\xff\x00"
+    assert "no text" in found["check: the site", 0]["words"]
+
+
+def test_a_program_that_names_an_own_file_takes_it_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home, ops = tmp_path / "old", tmp_path / "ops"
+    shutil.copytree(DEMO / "sds", home)
+    (ops / "bin").mkdir(parents=True)
+    (ops / "bin" / "watch.sh").write_text("#!/bin/sh\nsleep 9\n")
+    (home / "config").write_text((home / "config").read_text().replace("OPS_HOME: /home/ops", f"OPS_HOME: {ops}"))
+    conf = tmp_path / "own.conf"
+    conf.write_text(f"[program:watch]\ncommand={ops}/bin/watch.sh {ops}/bin/lost.sh\n")
+    line = ["migrate", "import", "--from", str(home), "--source", str(DEMO / "ops"), "--out", str(tmp_path / "new")]
+    with pytest.raises(SystemExit) as end:
+        main([*line, "--supervisord", f"mozart={conf}"])
+    assert not end.value.code and "lost.sh is not on this host" in capsys.readouterr().out
+    assert container(objects(tmp_path / "new")["mozart-watch"])["command"][1:] == [
+        "/opt/sds/site/bin/watch.sh", "/opt/sds/site/bin/lost.sh",
+    ]  # fmt: skip
+    laid = load_overrides(tmp_path / "new")["mozart"].files
+    assert [(o.source, o.target) for o in laid] == [("overrides/mozart/bin/watch.sh", "/opt/sds/site/bin/watch.sh")]
+    assert stat.S_IMODE((tmp_path / "new" / laid[0].source).stat().st_mode) == 0o755
