@@ -65,7 +65,7 @@ class Importer:
 
     def __init__(self, read: Inventory, catalogue: Catalogue, source: str = "", registry: str = "") -> None:
         self.read, self.catalogue = read, catalogue
-        self.source = source or str(read.values.get("SOURCE") or f"{read.values.get('OPS_HOME')}/mozart/ops")
+        self.source = str(Path(source).expanduser().absolute()) if source else str(read.values.get("SOURCE") or f"{read.values.get('OPS_HOME')}/mozart/ops")
         self.registry = registry
         self.paths: Paths = paths_of(read.values, catalogue)
         self.vault = Vault(read.values)

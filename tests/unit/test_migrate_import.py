@@ -319,6 +319,20 @@ def test_a_program_that_names_an_own_file_takes_it_along(tmp_path: Path, capsys:
     assert container(objects(tmp_path / "new")["mozart-watch"])["command"][1:] == [
         "/opt/sds/site/bin/watch.sh", "/opt/sds/site/bin/lost.sh",
     ]  # fmt: skip
+    assert yaml.safe_load((tmp_path / "new/site.yaml").read_text())["source"] == str(DEMO / "ops")
     laid = load_overrides(tmp_path / "new")["mozart"].files
     assert [(o.source, o.target) for o in laid] == [("overrides/mozart/bin/watch.sh", "/opt/sds/site/bin/watch.sh")]
     assert stat.S_IMODE((tmp_path / "new" / laid[0].source).stat().st_mode) == 0o755
+
+
+def test_the_component_is_read_off_the_path_or_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("grq", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(PARTS / "crontab.ops", tmp_path / folder / "cron.txt")
+    ends = []
+    for folder in ("grq", "elsewhere"):
+        with pytest.raises(SystemExit) as end:
+            main(["assess", "--from", str(DEMO / "sds"), "--crontab", str(tmp_path / folder / "cron.txt")])
+        ends.append(end.value.code)
+    said = capsys.readouterr()
+    assert ends == [0, 2] and "grq: timer purge" in said.out and "write COMPONENT=" in said.err
