@@ -65,7 +65,10 @@ class Importer:
 
     def __init__(self, read: Inventory, catalogue: Catalogue, source: str = "", registry: str = "") -> None:
         self.read, self.catalogue = read, catalogue
-        self.source = str(Path(source).expanduser().absolute()) if source else str(read.values.get("SOURCE") or f"{read.values.get('OPS_HOME')}/mozart/ops")
+        home = read.values.get("OPS_HOME")
+        self.source = f"{home}/mozart/ops" if home else ""
+        if source:
+            self.source = str(Path(source).expanduser().absolute())
         self.registry = registry
         self.paths: Paths = paths_of(read.values, catalogue)
         self.vault = Vault(read.values)
