@@ -28,10 +28,10 @@ COMPONENT, PACKAGE = "metrics", "indexer"
 LINE = "ROLLOUT = "
 
 
-def measure(runs: int = 5) -> list[Row]:
-    """On the cluster of KUBECONFIG with the site of SDS_HOME."""
+def measure(updates: int = 5, restarts: int = 3) -> list[Row]:
+    """On the cluster of KUBECONFIG with the site of SDS_HOME. Numbers of turns."""
     session = Session(Options())
-    return [restart_all(session.site.namespace, runs), update(session, runs)]
+    return [update(session, updates), restart_all(session.site.namespace, restarts)]
 
 
 def restart_all(namespace: str, runs: int) -> Row:
@@ -152,7 +152,7 @@ class Sides:
 
 
 def main() -> int:
-    publish("rollouts", measure(int(os.environ.get("RUNS", "5"))))
+    publish("rollouts", measure())
     return 0
 
 

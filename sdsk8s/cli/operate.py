@@ -86,6 +86,7 @@ def plan_and_run(
     looks = options.dry_run or options.print_kubectl
     if not options.yes and not looks:
         need_terminal(verb, flag)
+    before = _lock_version(session) if options.yes and not looks else ""
     plan, digests = make()
     if looks:
         show_plan(plan, digests, options)
@@ -98,7 +99,12 @@ def plan_and_run(
         if not confirm(verb, target, legacy=legacy):
             click.echo("not confirmed: nothing was changed", err=True)
             return 0
-    plan, report, back = _execute(session, plan, make, options, reason, put_back)
+
+    def current(found: str) -> tuple[Plan, dict[str, str]]:
+        # Another run may have ended between our first look and the lock; while a person thinks, so may much else.
+        return (plan, digests) if before and found == before else make()
+
+    plan, report, back = _execute(session, plan, current, options, reason, put_back)
     return finish(plan, report, options, back)
 
 
@@ -207,10 +213,16 @@ class Back:
 
 
 def _execute(
-    session: Session, shown: Plan, replan: Make, options: Options, reason: str, put_back: bool
+    session: Session,
+    shown: Plan,
+    replan: Callable[[str], tuple[Plan, dict[str, str]]],
+    options: Options,
+    reason: str,
+    put_back: bool,
 ) -> tuple[Plan, Report, Back | None]:
     """Take the lock, plan again on what the cluster is now, run. The plan that was run comes back with its report.
 
+    replan: gets the version of the lock that was found.
     put_back: what a failed run has changed goes back to its last revision, under the same lock.
     """
     from sdsk8s.backends.kubernetes import Lock
@@ -223,10 +235,9 @@ def _execute(
     run_id = new_run_id()
     _ensure_namespace(session, shown)
     message = f"{shown.verb} {shown.target}"
-    lock = Lock(session.cluster, f"sdsk8s-{session.site.name}", who(), message, run_id=run_id)
+    lock = Lock(session.cluster, _lock_name(session), who(), message, run_id=run_id)
     with lock.held(options.lock_wait, lambda text: click.echo(text, err=True)):
-        # Another run may have ended between our first look and the lock.
-        plan, digests = replan()
+        plan, digests = replan(lock.found)
         if not options.yes and plan_as_dict(plan) != plan_as_dict(shown):
             raise RefusedError(
                 "the cluster has changed since this plan was shown; nothing was done", next=f"{message} again"
@@ -254,6 +265,16 @@ def _execute(
     if lock.lost:
         click.echo(f"warning: the lock was not held all the time: {lock.lost}", err=True)
     return plan, report, back
+
+
+def _lock_name(session: Session) -> str:
+    return f"sdsk8s-{session.site.name}"
+
+
+def _lock_version(session: Session) -> str:
+    from sdsk8s.backends.kubernetes import lock_version
+
+    return lock_version(session.cluster, _lock_name(session))
 
 
 def _first_cause(report: Report) -> str:

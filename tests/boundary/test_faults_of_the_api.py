@@ -12,7 +12,7 @@ import pytest
 from fake_apiserver import FakeApiServer, Handler, times
 from kubernetes import client
 
-from sdsk8s.backends.kubernetes import Cluster, Gone, Lock, RolloutReady, wait
+from sdsk8s.backends.kubernetes import Cluster, Gone, Lock, RolloutReady, lock_version, wait
 from sdsk8s.errors import ClusterError, RefusedError, WaitError
 
 PODS = "/api/v1/namespaces/sds/pods"
@@ -267,6 +267,22 @@ def test_of_many_at_once_exactly_one_gets_the_lock(cluster: Cluster) -> None:
     for t in threads:
         t.join()
     assert len(won) == 1
+
+
+def test_a_lock_tells_whether_another_run_was_in_between(cluster: Cluster) -> None:
+    assert lock_version(cluster, "site") == ""  # never taken
+    ours = Lock(cluster, "site", "ann", "update", run_id="r1")
+    with ours.held():
+        assert ours.found == ""
+        assert lock_version(cluster, "site") == ""  # held: its holder may change things without touching the lock
+    before = lock_version(cluster, "site")
+    with ours.held():
+        assert ours.found == before != ""
+    before = lock_version(cluster, "site")
+    with Lock(cluster, "site", "bob", "stop", run_id="r2").held():
+        pass
+    with ours.held():
+        assert ours.found not in ("", before)
 
 
 def test_lock_is_renewed_while_it_is_held(api: FakeApiServer, cluster: Cluster) -> None:

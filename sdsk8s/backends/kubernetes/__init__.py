@@ -27,7 +27,7 @@ from sdsk8s.backends.kubernetes.failures import ApiError, FieldConflict
 from sdsk8s.backends.kubernetes.forward import forward
 from sdsk8s.backends.kubernetes.history import load_revision, revisions, save_revision
 from sdsk8s.backends.kubernetes.informer import Informer
-from sdsk8s.backends.kubernetes.leases import Lock, LockStatus
+from sdsk8s.backends.kubernetes.leases import Lock, LockStatus, lock_version
 from sdsk8s.backends.kubernetes.ownership import foreign_fields
 from sdsk8s.backends.kubernetes.snapshot import snapshot
 from sdsk8s.backends.kubernetes.unstick import free_stuck_pods
@@ -37,5 +37,5 @@ from sdsk8s.backends.kubernetes.wait import SELECTOR, wait
 __all__ = [
     "SELECTOR", "ApiError", "Check", "Cluster", "ExecResult", "FieldConflict", "Gone", "Informer", "JobDone", "Lock",
     "LockStatus", "RolloutReady", "connect", "doctor_checks", "exec_", "foreign_fields", "forward", "free_stuck_pods",
-    "load_revision", "review", "revisions", "save_revision", "snapshot", "wait",
+    "load_revision", "lock_version", "review", "revisions", "save_revision", "snapshot", "wait",
 ]  # fmt: skip

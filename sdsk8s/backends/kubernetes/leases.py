@@ -38,6 +38,7 @@ class Lock:
 
     holder     user@host
     lost       why the lock is ours no longer, empty while it is; on_lost is called with it from the renewal thread
+    found      version of the Lease that we took over, as in lock_version(); empty when there was none
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Lock:
         self._on_lost = on_lost
         self._stop = threading.Event()
         self.lost: str = ""
+        self.found: str = ""
 
     def status(self) -> LockStatus | None:
         """None when nobody holds it."""
@@ -120,6 +122,7 @@ class Lock:
     def _try(self, say: Callable[[str], None]) -> LockStatus | None:
         """None when the lock is ours now, else who has it."""
         lease = self._cluster.get("Lease", self.name)
+        self.found = _version(lease)
         try:
             if lease is None:
                 self._cluster.create(self._fill({"metadata": {}}))
@@ -180,6 +183,22 @@ class Lock:
 
     def _now(self) -> str:
         return self._cluster.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def lock_version(cluster: Cluster, name: str) -> str:
+    """Of a lock that nobody holds: a Lock with the same `found` later was taken before anybody else got it.
+
+    "" while it is held, when it was never taken, and when it may not be read.
+    """
+    try:
+        lease = cluster.get("Lease", name)
+    except ApiError:
+        return ""
+    return "" if lease is None or (lease.get("spec") or {}).get("holderIdentity") else _version(lease)
+
+
+def _version(lease: dict[str, Any] | None) -> str:
+    return str(lease["metadata"].get("resourceVersion", "")) if lease else ""
 
 
 def lock_status(lease: dict[str, Any], now: datetime) -> LockStatus | None:
