@@ -67,10 +67,11 @@ class CopyPlan:
     def size(self) -> int:
         return sum(e.size for e in self.files)
 
-    def as_commit(self) -> dict[str, Any]:
+    def as_commit(self, *, laid: bool = False) -> dict[str, Any]:
         return {
             "do": "commit",
-            "files": [[e.path, e.key, e.mode] for e in self.files],
+            "laid": laid,
+            "files": [] if laid else [[e.path, e.key, e.mode] for e in self.files],
             "dirs": [[e.path, e.mode] for e in self.dirs],
             "links": [[e.path, e.link] for e in self.links],
             "modes": [[e.path, e.mode] for e in self.modes],

@@ -91,14 +91,21 @@ def pods(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pods]:
     found = Pods(System(lab, home, folder, "copy-test", {**env, "SDS_HOME": str(home)}), folder)
     kubectl = found.system.kubectl
     kubectl("create", "namespace", "copy-test", ok=False)
+    # An image with one program, and neither shell nor tar.
+    box = {
+        "name": "main", "image": f"{lab.registry}/sdsk8s/pause:1",
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }  # fmt: skip
+    spec = {"containers": [box], "volumes": [{"name": "data", "emptyDir": {}}]}
+    empty = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "empty"}, "spec": spec}
     evil = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "evil"}, "data": {"python3": FAKE}}
     objects = [
         evil, pod("one", image), pod("two", image), pod("open", image, read_only=False, owner=0),
-        pod("bare", lab.base_image), pod("liar", image, evil=True),
+        pod("bare", lab.base_image), empty, pod("liar", image, evil=True),
     ]  # fmt: skip
     (folder / "pods.yaml").write_text(yaml.safe_dump_all(objects))
     kubectl("apply", "-f", str(folder / "pods.yaml"))
-    for name in ("one", "two", "open", "bare", "liar"):
+    for name in ("one", "two", "open", "bare", "empty", "liar"):
         kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=120s")
     kubectl("label", "pod", "open", "bare", "liar", "sdsk8s/component-", "--overwrite")
     yield found
@@ -244,6 +251,7 @@ def test_what_cannot_be_written_is_refused_before_anything_is_sent(pods: Pods, t
     for target, code, words in (
         ("pod/one:/srv/f", 4, "read-only"), ("pod/one:/shut/f", 4, "read-only"), ("pod/one:/opt/sds/ops/f", 4, "image"),
         ("pod/open:/srv/f", 4, "--ephemeral"), ("pod/bare:/data/f", 1, "no python3"),
+        ("pod/empty:/data/f", 1, "no python3"),
         ("pod/none:/data/f", 1, "no such pod"),
         ("pod/one:/data", 4, "is a folder"), ("box/nothing:/data/f", 2, "no workload"),
     ):  # fmt: skip

@@ -213,7 +213,7 @@ def put(folder: Path, files: dict[str, bytes], **plan: Any) -> Any:
         data += text + hashlib.sha256(text).digest()
     wire.ask(do="list", path=str(folder))
     wire.ask(do="open", token="t")
-    wire.ask(data, do="put", files=listed)
+    wire.ask(data, do="put", files=listed, lay=None)
     wire.ask(do="commit", **{"files": staged, "dirs": [], "links": [], "modes": [], "delete": [], **plan})
     out = wire.run()
     for _ in range(3):
@@ -239,6 +239,40 @@ def test_new_swap_and_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert put(tree, {"a": b"4"}, delete=["b"]) == {"how": "in place"}
     assert (tree / "a").read_bytes() == b"4" and not (tree / "b").exists() and tree.stat().st_ino == inode
     assert sorted(os.listdir(tmp_path)) == ["tree"]
+
+
+def test_a_new_tree_is_laid_out_at_once_and_appears_whole(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    old = Path(agent.stage_of(str(tree))) / "next.tree" / "left"
+    old.mkdir(parents=True)  # of a try that was cut off
+    wire = Wire()
+    wire.ask(do="list", path=str(tree))
+    wire.ask(do="open", token="t")
+    data = b"1" + hashlib.sha256(b"1").digest() + b"2" * 3_000_000 + hashlib.sha256(b"2" * 3_000_000).digest()
+    files = [["d/a", 1, 0, 0o640, 1, "d/a"], ["b", 3_000_000, 0, 0o600, 1, "b"]]
+    wire.ask(data, do="put", files=files, lay=["", "d"])
+    before = len(wire.sent)
+    links: dict[str, Any] = {"files": [], "links": [["l", "b"]], "delete": [], "modes": []}
+    wire.ask(do="commit", laid=True, dirs=[["", 0o755], ["d", 0o750]], **links)
+    whole, wire.sent = wire.sent, wire.sent[:before]
+    wire.run()
+    assert not tree.exists()  # cut before the switch
+    wire.sent = whole
+    out = wire.run()
+    assert [wire.answer(out) for _ in range(4)][-1] == {"how": "new"}
+    assert sorted(os.listdir(tree)) == ["b", "d", "l"] and (tree / "d" / "a").read_bytes() == b"1"
+    assert [(tree / n).stat().st_mode & 0o777 for n in ("", "d", "d/a", "l")] == [0o755, 0o750, 0o640, 0o600]
+    assert (tree / "b").stat().st_size == 3_000_000 and os.listdir(tmp_path) == ["tree"]
+
+
+def test_clean_follows_no_links(tmp_path: Path) -> None:
+    (tmp_path / "kept" / "in").mkdir(parents=True)
+    (tmp_path / "gone" / "d").mkdir(parents=True)
+    (tmp_path / "gone" / "d" / "f").write_text("1")
+    (tmp_path / "gone" / "link").symlink_to(tmp_path / "kept")
+    agent.clean(str(tmp_path / "gone"))
+    agent.clean(str(tmp_path / "never"))
+    assert os.listdir(tmp_path) == ["kept"] and os.listdir(tmp_path / "kept") == ["in"]
 
 
 def test_answers_are_json_whatever_names_there_are(tmp_path: Path) -> None:
@@ -275,7 +309,7 @@ def test_a_wrong_digest_changes_nothing(tmp_path: Path) -> None:
     wire = Wire()
     wire.ask(do="list", path=str(tree))
     wire.ask(do="open", token="t")
-    wire.ask(b"new" + bytes(32), do="put", files=[["0" * 64, 3, 0, 0o644, 1, "a"]])
+    wire.ask(b"new" + bytes(32), do="put", files=[["0" * 64, 3, 0, 0o644, 1, "a"]], lay=None)
     wire.ask(do="commit", files=[["a", "0" * 64, 0o644]], dirs=[], links=[], modes=[], delete=[])
     out = wire.run()
     wire.answer(out), wire.answer(out)

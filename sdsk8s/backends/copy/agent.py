@@ -227,7 +227,7 @@ def lock(stage: str, token: str, patience: float = 8.0) -> Any:
             file.seek(0)
             words = file.read().split()
             if len(words) == 2 and words[0] == token and int(words[1]) != os.getpid():
-                _kill(int(words[1]))
+                _try(os.kill, int(words[1]), 9)  # it may have just ended
             if time.monotonic() > end:
                 file.close()
                 raise CopyFault("another copy to the same place is running (a lost one ends in 5 minutes)") from None
@@ -238,11 +238,11 @@ def lock(stage: str, token: str, patience: float = 8.0) -> Any:
     return file
 
 
-def _kill(pid: int) -> None:
+def _try(call: Callable[..., Any], *args: Any) -> None:
     try:
-        os.kill(pid, 9)
+        call(*args)
     except OSError:
-        return  # it has just ended
+        return
 
 
 def receive(
@@ -327,7 +327,8 @@ def _write(fd: int, view: memoryview) -> None:
 def commit(real: str, stage: str, plan: dict[str, Any]) -> str:
     """Put what is staged in place, all of it or nothing. Returns how: file (one rename), new, swap or in place.
 
-    plan: dirs [[path, mode]], files [[path, key, mode]], links [[path, target]], delete [path], modes [[path, mode]]
+    plan: dirs [[path, mode]], files [[path, key, mode]], links [[path, target]], delete [path], modes [[path, mode]];
+    laid: the files lie in next.tree already.
     """
     kind = _kind(real)
     if [f[0] for f in plan["files"]] == [""]:
@@ -375,10 +376,15 @@ def _single(real: str, plan: dict[str, Any]) -> bool:
     return all(name.endswith(".pyc") for name in plan["delete"]) and os.access(folder, os.W_OK | os.X_OK)
 
 
-def clean(stage: str) -> None:
-    import shutil
-
-    shutil.rmtree(stage, ignore_errors=True)
+def clean(folder: str) -> None:
+    """Remove a folder with all that is in it, as far as possible. shutil would do it, but is slow to import."""
+    if os.path.islink(folder):
+        return
+    for top, folders, files in os.walk(folder, topdown=False):
+        links = [name for name in folders if os.path.islink(os.path.join(top, name))]
+        for name in files + links:
+            _try(os.unlink, os.path.join(top, name))
+        _try(os.rmdir, top)
 
 
 def _in_use(real: str) -> bool:
@@ -397,13 +403,26 @@ def _in_use(real: str) -> bool:
     return False
 
 
-def _build(real: str | None, stage: str, plan: dict[str, Any]) -> None:
-    """next.tree: hard links to what stays, what is staged over it."""
+def lay(stage: str, dirs: list[str]) -> str:
+    """next.tree with its folders, for the files of a new tree to come straight into it."""
+    top = os.path.join(stage, "next.tree")
+    clean(top)
+    os.mkdir(top, 0o700)
+    for name in dirs:
+        if name:
+            os.mkdir(os.path.join(top, name), 0o700)
+    return top
+
+
+def _copy(src: str, dst: str) -> None:
     import shutil
 
-    top = os.path.join(stage, "next.tree")
-    shutil.rmtree(top, ignore_errors=True)
-    os.mkdir(top)
+    shutil.copy2(src, dst)
+
+
+def _build(real: str | None, stage: str, plan: dict[str, Any]) -> None:
+    """next.tree: hard links to what stays, what is staged over it."""
+    top = os.path.join(stage, "next.tree") if plan.get("laid") else lay(stage, [])
     modes: dict[str, int] = {"": 0o755}
     if real is not None:
         entries: list[Entry] = []
@@ -425,12 +444,12 @@ def _build(real: str | None, stage: str, plan: dict[str, Any]) -> None:
             elif entry[1] == "l":
                 os.symlink(entry[5], new)
             elif name in other:
-                shutil.copy2(os.path.join(real, name), new)
+                _copy(os.path.join(real, name), new)
             else:
                 try:
                     os.link(os.path.join(real, name), new)
                 except OSError:
-                    shutil.copy2(os.path.join(real, name), new)
+                    _copy(os.path.join(real, name), new)
     _lay(top, stage, plan)
     modes.update((p, m) for p, m in plan["dirs"])
     modes.update((p, m) for p, m in plan["modes"] if p in modes)
@@ -559,8 +578,9 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
                 held = lock(stage, command["token"])
                 reply({"staged": _staged(stage)})
             elif do == "put":
+                top = stage if command["lay"] is None else lay(stage, command["lay"])
                 for key, size, offset, mode, mtime, name in command["files"]:
-                    receive(stage, key, size, offset, mode, mtime, source.readinto, name)  # type: ignore[attr-defined]
+                    receive(top, key, size, offset, mode, mtime, source.readinto, name)  # type: ignore[attr-defined]
                 reply({"done": len(command["files"])})
             elif do == "commit":
                 reply({"how": commit(real, stage, command)})

@@ -98,8 +98,9 @@ class Agent:
         self.ask(do="open", token=token)
         return {str(k): int(v) for k, v in self.answer()["staged"].items()}
 
-    def commit(self, plan: CopyPlan) -> str:
-        self.ask(**plan.as_commit())
+    def commit(self, plan: CopyPlan, *, laid: bool = False) -> str:
+        """laid: the files are not staged, but in the new tree already."""
+        self.ask(**plan.as_commit(laid=laid))
         return str(self.answer()["how"])
 
     def bye(self) -> None:

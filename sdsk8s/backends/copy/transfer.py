@@ -190,7 +190,7 @@ def upload(
             how = ""
             if not settings.dry_run and not plan.empty:
                 begin()
-                how = _push(far, source, plan, settings, to.pod, progress)
+                how = _push(far, source, plan, settings, target, to.pod, progress)
             far.bye()
             moved = source.known([e.path for e in plan.files])
             return Outcome(to.pod, target.real, plan, how, protocol=far.stream.protocol, digests=moved)
@@ -200,12 +200,19 @@ def upload(
     return _persist(endpoint, to, once, progress)
 
 
-def _push(far: Agent, source: Source, plan: CopyPlan, settings: Settings, pod: str, progress: Progress) -> str:
+def _push(
+    far: Agent, source: Source, plan: CopyPlan, settings: Settings, to: Listing, pod: str, progress: Progress
+) -> str:
     staged = far.open(settings.token)
-    todo = [(e, _offset(staged, e)) for e in plan.files if staged.get(e.key) != -1]
+    todo = [(e, _offset(staged, e)) for e in plan.files if not staged or staged.get(e.key) != -1]
+    payload = source.payload([e for e, _ in todo]) if todo and not any(o for _, o in todo) else None
+    # What is soon sent again needs no staging that outlives a cut: small new trees are laid out at once.
+    laid = payload is not None and not staged and not to.kind and source.listing.kind == "d"
     if todo:
-        far.ask(do="put", files=[[e.key, e.size, o, e.mode, e.mtime, e.path] for e, o in todo])
-        payload = source.payload([e for e, _ in todo]) if not any(o for _, o in todo) else None
+        far.ask(
+            do="put", lay=[e.path for e in plan.dirs] if laid else None,
+            files=[[e.path if laid else e.key, e.size, o, e.mode, e.mtime, e.path] for e, o in todo],
+        )  # fmt: skip
         if payload is not None:
             for start in range(0, len(payload), BLOCK):
                 far.stream.write(memoryview(payload)[start : start + BLOCK])
@@ -217,7 +224,7 @@ def _push(far: Agent, source: Source, plan: CopyPlan, settings: Settings, pod: s
                 source.send(e, offset, far, lambda size, name: progress.moved(pod, size, name))
         far.stream.flush()
         far.answer()
-    return far.commit(plan)
+    return far.commit(plan, laid=laid)
 
 
 def download(endpoint: Endpoint, of: Target, path: str, to: Path, settings: Settings, progress: Progress) -> Outcome:
@@ -311,6 +318,7 @@ def _persist(endpoint: Endpoint, to: Target, once: Callable[[], Outcome], progre
             raise StepError(
                 "nothing can be copied: the container has no python3 to list, check and switch files with",
                 target=err.target, words=err.words,
+                next="--container NAME: another container of the pod that has python3 and mounts the same volume",
             ) from None  # fmt: skip
         except Cut as err:
             _still_there(endpoint, to, err)
