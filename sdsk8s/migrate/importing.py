@@ -230,7 +230,14 @@ class Importer:
     ) -> tuple[list[dict[str, Any]], list[str]]:
         simple, computed = known_first([(n, self.paths.map(v)) for n, v in environment if not of_image(n)])
         env = [self.vault.entry(owner.name, n, v) for n, v in simple]
-        return env, started([self.paths.map(w) for w in argv], env, computed)
+        words = []
+        for i, word in enumerate(argv):
+            # a word that holds a secret of the configuration stands in no manifest
+            if not notation.names(word) and self.vault.secret("", notation.plain(word)):
+                env.append(self.vault.entry(owner.name, f"IMPORTED_ARGUMENT_{i}", self.paths.map(word)))
+                word = f"$(IMPORTED_ARGUMENT_{i})"
+            words.append(self.paths.map(word))
+        return env, started(words, env, computed)
 
     def _needs(self, owner: Component, argv: Sequence[str], at: Program | Timer) -> list[str]:
         """Words about what the image has to have; adds it."""

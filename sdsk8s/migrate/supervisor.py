@@ -37,6 +37,7 @@ OTHERWISE = {
 _OWN = "supervisord", "unix_http_server", "supervisorctl", "rpcinterface:supervisor", "include"
 _REPLACED = {"environment", "files", "logfile", "pidfile", "nodaemon"}
 _LOGS = re.compile(r"(stdout|stderr)_(logfile|capture|events|syslog).*")
+_NODE = re.compile(r"(?:-n|--hostname)[ =]\S*%\(process_num\)\S*%h\S*")
 _LINE = re.compile(r"\s*([A-Za-z0-9_]+)\s*[=:]")
 _SIGNALS = {"TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"}
 
@@ -241,7 +242,8 @@ def _program(
         value = re.sub(r"%\(numprocs\)\d*[ds]", str(count), value)
         return re.sub(r"%\(process_num\)(\d*)[ds]", lambda m: f"{number:{m.group(1)}d}", value)
 
-    numbered = "%(process_num)" in command + environment
+    # the number in a celery node's name only tells processes of one host apart; a pod is a host
+    numbered = "%(process_num)" in _NODE.sub("", command) + environment
     _keys(section, name, lines, text, tell, numbered)
     trouble = "" if command else "it has no command"
     each = []

@@ -336,3 +336,24 @@ def test_the_component_is_read_off_the_path_or_asked_for(tmp_path: Path, capsys:
         ends.append(end.value.code)
     said = capsys.readouterr()
     assert ends == [0, 2] and "grq: timer purge" in said.out and "write COMPONENT=" in said.err
+
+
+def test_a_secret_in_a_command_is_in_no_manifest(old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        (old / "config").read_text().replace('MOZART_RABBIT_PASSWORD: "@generated@"', 'MOZART_RABBIT_PASSWORD: "pa$$w"')
+    )
+    (old / "config").write_text(text)
+    conf = tmp_path / "own.conf"
+    conf.write_text(
+        "[program:flower]\ncommand=flower --broker=amqp://ops:pa$$w@mq:5672 -n %(process_num)02d.%%h\nnumprocs=2\n"
+    )
+    assert run(old, tmp_path / "new", "--supervisord", f"mozart={conf}") == 0
+    capsys.readouterr()
+    flower = objects(tmp_path / "new")["mozart-flower"]
+    assert flower["spec"]["replicas"] == 2
+    assert container(flower)["command"][1:] == ["flower", "$(IMPORTED_ARGUMENT_1)", "-n", "00.%h"]
+    entry = {e["name"]: e for e in container(flower)["env"]}["IMPORTED_ARGUMENT_1"]["valueFrom"]["secretKeyRef"]
+    assert entry["name"] == "mozart-imported"
+    assert all("pa$" not in p.read_text() for p in (tmp_path / "new/manifests").rglob("*.yaml"))
+    kept = yaml.safe_load((tmp_path / "new/manifests/mozart/component.yaml").read_text())["secrets"][0]["keys"]
+    assert load_site(tmp_path / "new").config[kept[entry["key"]]] == "--broker=amqp://ops:pa$$w@mq:5672"
