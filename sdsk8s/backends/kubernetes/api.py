@@ -1,7 +1,7 @@
 """Calls on one namespace of one cluster: plain dicts in, plain dicts out.
 
-The library's typed models are never loaded (they cost half a second and tens of megabytes); its configuration,
-credentials and HTTP pool are what we use of it.
+Of the library we use configuration, credentials and HTTP pool. Its typed models are left alone: objects that sites
+bring have fields that a model of another version would drop.
 """
 
 from __future__ import annotations
