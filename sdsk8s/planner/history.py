@@ -39,6 +39,7 @@ def with_records(
     """
     root = plan.root
     late: list[Node] = []
+    truth: dict[str, str] = {}
     for w in wanted:
         name = w.component.name
         if plan.verb != "update" and not _as_wanted_after(plan, w, live):
@@ -56,9 +57,18 @@ def with_records(
             or (head and head.content == fingerprint(w.objects, live.digests))
         ):
             continue
-        late += group(name, [*parts.wait_ready(w, live, []), record])
+        waits = parts.wait_ready(w, live, [])
+        late += group(name, [*waits, record])
+        truth[parts.unchanged(name)] = _unfinished(name, waits)
     root = dataclasses.replace(root, children=(*root.children, *group("record", late, parallel=True)))
-    return dataclasses.replace(plan, root=root)
+    return dataclasses.replace(plan, root=root, notes=tuple(truth.get(note, note) for note in plan.notes))
+
+
+def _unfinished(name: str, waits: list[Node]) -> str:
+    """What is true of a component that is as wanted although no run has recorded it."""
+    rolling = [f"{s.kind}/{s.name}" for node in waits for s in walk(node) if isinstance(s, WaitReady)]
+    rest = f"waiting for {', '.join(rolling)}, then recording" if rolling else "its pods are ready: recording"
+    return f"{name}: an earlier run has applied this and did not end: {rest} the revision"
 
 
 def _as_wanted_after(plan: Plan, w: Wanted, live: Live) -> bool:

@@ -40,6 +40,11 @@ class Wanted:
     builds: Mapping[str, str]
 
 
+def unchanged(component: str) -> str:
+    """The note on a component that is as its tree and configuration say."""
+    return f"{component}: nothing has changed"
+
+
 def builds(wanted: list[Wanted], live: Live) -> list[Node]:
     """A Build for every reference that the registry does not have, each once."""
     missing: dict[str, str] = {}

@@ -50,7 +50,7 @@ def plan_update(
             prune = parts.prune_jobs(w, live) if changes and up and not config_only else []
             children.extend(group(w.component.name, [*changes, *after, *prune]))
             if not changes:
-                notes.append(f"{w.component.name}: nothing has changed")
+                notes.append(parts.unchanged(w.component.name))
             elif not up:
                 notes.append(f"{w.component.name} is stopped and stays stopped: sds start {w.component.name}")
         bodies.extend(group("update " + ", ".join(w.component.name for w in level), children, parallel=True))

@@ -84,6 +84,21 @@ def test_what_a_dead_run_left_unrecorded_is_recorded() -> None:
     assert [type(s) for s in steps] == [WaitReady, Record]
 
 
+def test_the_note_on_what_a_dead_run_left_says_what_is_done_about_it() -> None:
+    wanted = Wanted(APP, (workload("a", "r/a:1"),), {})
+    empty = Plan(
+        "update", "app", "sds", Group("update", ()), ("app: nothing has changed", "other: nothing has changed")
+    )
+    rolling = workload("a", "r/a:1")
+    ready = {**rolling, "status": {"readyReplicas": 1, "updatedReplicas": 1, "replicas": 1}}
+    first, other = with_records(empty, [wanted], live(rolling), {}).notes
+    assert "did not end: waiting for Deployment/a, then recording the revision" in first
+    assert other == "other: nothing has changed"
+    assert "its pods are ready: recording the revision" in with_records(empty, [wanted], live(ready), {}).notes[0]
+    recorded = {"app": Revision("app", 1, content=fingerprint(wanted.objects))}
+    assert with_records(empty, [wanted], live(ready), recorded).notes == empty.notes
+
+
 def test_restart_of_one_workload_touches_no_other() -> None:
     there = live(workload("a", "i"), workload("b", "i"))
     steps = plan_restart("app", [[APP]], there, "sds", "a").steps()

@@ -1,0 +1,59 @@
+"""An update that was killed in mid-rollout is finished, told and recorded by the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from conftest import BIN, System, eventually
+from tiny import change_code, remove, tiny_site
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def tiny(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A running component whose pods take some seconds to become ready: time to kill a rollout."""
+    system = tiny_site(lab, tmp_path_factory.mktemp("killed"), "killed")
+    path = system.home.parent / "manifests/tiny/tiny.yaml"
+    manifest = yaml.safe_load(path.read_text())
+    manifest["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] = {
+        "exec": {"command": ["true"]}, "initialDelaySeconds": 6, "periodSeconds": 1,
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(manifest))
+    system.sdsk8s("start", "tiny", "--yes")
+    yield system
+    remove(system)
+
+
+def test_an_update_that_was_killed_in_mid_rollout_is_finished_told_and_recorded(tiny: System) -> None:
+    def image() -> str:
+        return str(tiny.get("deployment", "tiny")["spec"]["template"]["spec"]["containers"][0]["image"])
+
+    def revisions() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = tiny.sdsk8s("history", "tiny", "-o", "json").json["revisions"]
+        return found
+
+    before, recorded = image(), len(revisions())
+    change_code(tiny.tree, "before the kill")
+    run = subprocess.Popen(
+        [str(BIN / "sdsk8s"), "update", "tiny", "--yes"], env=tiny.env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    eventually(lambda: image() != before or run.poll() is not None, timeout=120, every=0.2)
+    assert run.poll() is None, "the update has ended before it could be killed"
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    killed = image()
+    assert len(revisions()) == recorded
+    done = tiny.sdsk8s("update", "tiny", "--yes", SDS_LOCK_WAIT="60")
+    assert "did not end" in done.out and "nothing has changed" not in done.out, done.out
+    assert image() == killed
+    rows = revisions()
+    assert len(rows) == recorded + 1 and any(killed.endswith(d) for d in rows[0]["images"].values())
+    assert "nothing has changed" in tiny.sdsk8s("update", "tiny", "--yes").out
