@@ -22,6 +22,7 @@ lint: $(STAMP)
 	@echo "== import rules"; $(BIN)/lint-imports --no-logo | tail -n 2
 
 check: lint ## lint, types, import rules, unit tests: below a minute
+	@$(BIN)/pytest -q --collect-only tests >/dev/null || $(BIN)/pytest -q --collect-only tests
 	@$(BIN)/pytest -q tests/unit
 
 test: lint ## everything, the cluster suite on a lab of its own (named "test") included

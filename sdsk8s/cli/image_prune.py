@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sdsk8s.model.prune import Stored, Verdict
     from sdsk8s.planner.steps import Plan
 
+BELOW = "org.opencontainers.image.base.name"
 USERS = ("Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision", "Job", "CronJob")
 """Kinds whose objects name images that run or may run again."""
 
@@ -95,24 +97,26 @@ def stored(service: Images, repositories: list[str]) -> list[Stored]:
 
     registry = service.registry
 
-    def read(ref: str) -> tuple[str, str, datetime | None, dict[str, int]] | None:
+    def read(ref: str) -> Stored | None:
         digest = registry.digest(ref)
         if digest is None:  # gone in between
             return None
         manifest, _ = registry.manifest(ref)
-        created = _time(str(registry.config(ref).get("created") or ""))
-        return ref, digest, created, {str(b["digest"]): int(b["size"]) for b in manifest.get("layers") or ()}
+        config = registry.config(ref)
+        labels = (config.get("config") or {}).get("Labels") or {}
+        repository, _, tag = ref.rpartition(":")
+        return Stored(
+            repository, digest, (tag,), _time(str(config.get("created") or "")),
+            {str(b["digest"]): int(b["size"]) for b in manifest.get("layers") or ()}, str(labels.get(BELOW, "")),
+        )  # fmt: skip
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         tags = pool.map(lambda r: [f"{r}:{tag}" for tag in registry.tags(r)], repositories)
         rows = [row for row in pool.map(read, [ref for refs in tags for ref in refs]) if row]
-    together: dict[tuple[str, str], Stored] = {}
-    for ref, digest, created, blobs in rows:
-        repository, _, tag = ref.rpartition(":")
-        before = together.get((repository, digest))
-        together[repository, digest] = Stored(
-            repository, digest, (*(before.tags if before else ()), tag), created, blobs
-        )
+    together: dict[str, Stored] = {}
+    for row in rows:
+        before = together.get(row.ref)
+        together[row.ref] = replace(row, tags=(*before.tags, *row.tags)) if before else row
     return list(together.values())
 
 

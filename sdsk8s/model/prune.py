@@ -25,6 +25,7 @@ class Stored:
     tags        all that point at it
     created     None when the image does not say it
     blobs       {digest: bytes} of its layers, compressed
+    below       reference of what it was built from, as its label says; "" when it has none
     """
 
     repository: str
@@ -32,10 +33,16 @@ class Stored:
     tags: tuple[str, ...]
     created: datetime | None
     blobs: Mapping[str, int] = field(default_factory=dict)
+    below: str = ""
 
     @property
     def ref(self) -> str:
         return f"{self.repository}@{self.digest}"
+
+    @property
+    def names(self) -> list[str]:
+        """The repository as a whole, and every reference to the image."""
+        return [self.repository, self.ref, *(f"{self.repository}:{tag}" for tag in self.tags)]
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,18 @@ def verdicts(
     reasons  {`REPOSITORY:TAG`, `REPOSITORY@DIGEST` or a whole `REPOSITORY`: why it is needed}
     age      younger ones stay: another cluster may be about to run them
     """
-    return [Verdict(image, _why(image, reasons, now, age)) for image in stored]
+    images, known = list(stored), dict(reasons)
+    while True:
+        found = [Verdict(image, _why(image, known, now, age)) for image in images]
+        # An `update --ndeps` goes back to what a running image lies over.
+        below = {v.image.below for v in found if v.kept and v.image.below} - set(known)
+        if not below:
+            return found
+        known |= dict.fromkeys(below, "lies under an image that stays")
 
 
 def _why(image: Stored, reasons: Mapping[str, str], now: datetime, age: timedelta) -> str:
-    names = [image.repository, image.ref, *(f"{image.repository}:{tag}" for tag in image.tags)]
-    needed = [reasons[name] for name in names if name in reasons]
+    needed = [reasons[name] for name in image.names if name in reasons]
     if needed:
         return needed[0]
     given = [tag for tag in image.tags if not CONTENT_TAG.fullmatch(tag)]

@@ -41,6 +41,16 @@ def test_an_image_without_an_age_goes_when_age_does_not_matter() -> None:
     assert verdicts([image(days=None)], {}, NOW, timedelta())[0].kept == ""
 
 
+def test_what_a_kept_image_lies_over_stays_too() -> None:
+    over = Stored(f"{REPO}-site", DIGEST, ("0123456789ab",), NOW - 2 * MONTH, below=f"{REPO}:000000000001")
+    middle = Stored(REPO, f"sha256:{'c' * 64}", ("000000000001",), NOW - 2 * MONTH, below="r.example/base:000000000002")
+    base = Stored("r.example/base", f"sha256:{'d' * 64}", ("000000000002",), NOW - 2 * MONTH)
+    stays = "lies under an image that stays"
+    found = verdicts([base, middle, over], {over.ref: "runs"}, NOW, MONTH)
+    assert [v.kept for v in found] == [stays, stays, "runs"]
+    assert [v.kept for v in verdicts([base, middle, over], {}, NOW, MONTH)] == ["", "", ""]
+
+
 def test_references_are_found_wherever_an_object_has_them() -> None:
     pod = {
         "spec": {
