@@ -5,6 +5,7 @@ SDSK8S_KEEP_LAB=1 keeps the lab after the run, which saves minutes next time.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -171,6 +172,18 @@ def namespace(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
     subprocess.run([f"{lab.tools}/kubectl", "create", "namespace", name], env=env, check=True, capture_output=True)
     yield name
     subprocess.run([f"{lab.tools}/kubectl", "delete", "namespace", name, "--wait=false"], env=env, check=False)
+
+
+def relabelled(registry: Any, ref: str, tag: str, label: str) -> str:
+    """Give `tag` to another image of the same layers, which differs by a label alone; its reference."""
+    config = registry.config(ref)
+    config["config"]["Labels"] = {**(config["config"].get("Labels") or {}), "test": label}
+    manifest, media_type = registry.manifest(ref)
+    new = f"{ref.partition('@')[0].rpartition(':')[0]}:{tag}"
+    body = json.dumps(config).encode()
+    manifest["config"] |= {"digest": f"sha256:{hashlib.sha256(body).hexdigest()}", "size": len(body)}
+    registry.put_image(new, body, manifest, media_type)
+    return new
 
 
 def installed(packages: Mapping[str, str]) -> None:

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import pytest
-from conftest import System
+from conftest import System, relabelled
 
 from sdsk8s.backends.registry import Registry
 
 pytestmark = pytest.mark.lab
 
 
-def orphan(registry: Registry, ref: str, tag: str) -> str:
-    """Another image of the same layers that nothing names; its reference."""
-    config = registry.config(ref)
-    config["config"]["Labels"] = {**(config["config"].get("Labels") or {}), "orphan": tag}
-    manifest, media_type = registry.manifest(ref)
-    new = f"{ref.partition('@')[0].rpartition(':')[0]}:{tag}"
-    body = json.dumps(config).encode()
-    manifest["config"] |= {"digest": f"sha256:{hashlib.sha256(body).hexdigest()}", "size": len(body)}
-    registry.put_image(new, body, manifest, media_type)
-    return new
-
-
 def test_what_nobody_needs_goes_and_the_rest_stays(system: System) -> None:
     registry = Registry()
     running = system.get("deployment", "mozart-api")["spec"]["template"]["spec"]["containers"][0]["image"]
-    unused = orphan(registry, running, "0123456789ab")
-    release = orphan(registry, running, "1.0-test")
+    unused = relabelled(registry, running, "0123456789ab", "unused")
+    release = relabelled(registry, running, "1.0-test", "release")
     history = system.sdsk8s("history", "mozart", "-o", "json").out
     generations = system.workloads()
     young = system.sdsk8s("images", "prune", "--dry-run")

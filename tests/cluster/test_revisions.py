@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import BIN, System, as_published, eventually
+import yaml
+from conftest import BIN, System, as_published, eventually, relabelled
+
+from sdsk8s.backends.registry import Registry
 
 pytestmark = pytest.mark.lab
 API = "grq-api"
@@ -91,6 +94,34 @@ def test_redeploy_keeps_stores_and_claims(system: System) -> None:
     assert uids(system, f"app.kubernetes.io/name={API}").isdisjoint(before)
     assert uids(system, "sdsk8s/component=redis") == stores
     assert {c["metadata"]["uid"] for c in system.get("pvc")["items"]} == {c["metadata"]["uid"] for c in claims}
+
+
+def test_redeploy_runs_what_a_moved_tag_means_now(system: System) -> None:
+    registry, site = Registry(), system.home / "site.yaml"
+    own, before = image(system, "metrics-writer"), site.read_text()
+    ref = relabelled(registry, own, "1.0-moved", "first")
+    data = yaml.safe_load(before)
+    site.write_text(yaml.safe_dump({**data, "images": {**(data.get("images") or {}), "metrics": ref}}))
+    try:
+        system.sds("update", "metrics", "-f")
+        first = image(system, "metrics-writer")
+        assert first.startswith(f"{ref}@sha256:")
+        relabelled(registry, own, "1.0-moved", "second")
+        stores, claims = uids(system, "sdsk8s/component=redis"), system.get("pvc")["items"]
+        plan = system.sdsk8s("redeploy", "metrics", "--dry-run").out
+        assert "is another image by now" in plan and image(system, "metrics-writer") == first
+        system.sdsk8s("redeploy", "metrics", "--yes")
+        second = image(system, "metrics-writer")
+        assert second == f"{ref}@{registry.digest(ref)}" != first
+        running = {p["spec"]["containers"][0]["image"] for p in system.pods("app.kubernetes.io/name=metrics-writer")
+                   if not p["metadata"].get("deletionTimestamp")}  # fmt: skip
+        assert running == {second}
+        assert uids(system, "sdsk8s/component=redis") == stores
+        assert {c["metadata"]["uid"] for c in system.get("pvc")["items"]} == {c["metadata"]["uid"] for c in claims}
+    finally:
+        site.write_text(before)
+        system.sds("update", "metrics", "-f")
+    assert image(system, "metrics-writer") == own
 
 
 def test_an_update_that_is_killed_leaves_a_system_that_serves_and_the_next_one_completes_it(
