@@ -174,10 +174,11 @@ def namespace(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
     subprocess.run([f"{lab.tools}/kubectl", "delete", "namespace", name, "--wait=false"], env=env, check=False)
 
 
-def relabelled(registry: Any, ref: str, tag: str, label: str) -> str:
-    """Give `tag` to another image of the same layers, which differs by a label alone; its reference."""
+def relabelled(registry: Any, ref: str, tag: str, label: str, **settings: Any) -> str:
+    """Give `tag` to another image of the same layers, which differs by a label and by these settings; its reference."""
     config = registry.config(ref)
     config["config"]["Labels"] = {**(config["config"].get("Labels") or {}), "test": label}
+    config["config"] |= settings
     manifest, media_type = registry.manifest(ref)
     new = f"{ref.partition('@')[0].rpartition(':')[0]}:{tag}"
     body = json.dumps(config).encode()

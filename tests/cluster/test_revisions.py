@@ -124,6 +124,26 @@ def test_redeploy_runs_what_a_moved_tag_means_now(system: System) -> None:
     assert image(system, "metrics-writer") == own
 
 
+def test_a_store_that_is_stuck_on_a_bad_revision_is_freed_on_the_way_back(system: System) -> None:
+    """A StatefulSet waits for ever for a pod of the bad revision: putting the template back alone does not help."""
+    site, path = system.home / "site.yaml", "{.spec.template.spec.containers[0].image}"
+    good, before = system.kubectl("get", "statefulset", "redis", "-o", f"jsonpath={path}").out, site.read_text()
+    claim = system.get("pvc", "data-redis-0")["metadata"]["uid"]
+    bad = relabelled(Registry(), good, "1.0-bad", "bad", Entrypoint=["/bin/false"], Cmd=[])
+    data = yaml.safe_load(before)
+    site.write_text(yaml.safe_dump({**data, "images": {**(data.get("images") or {}), "redis": bad}}))
+    try:
+        done = system.sdsk8s("update", "redis", "--yes", "--timeout", "90", ok=False)
+    finally:
+        site.write_text(before)
+    assert done.code == 3 and "rolled back to the revision before" in done.err + done.out
+    assert "free StatefulSet/redis of pods that never became ready" in done.err
+    assert system.kubectl("get", "statefulset", "redis", "-o", f"jsonpath={path}").out == good
+    system.kubectl("rollout", "status", "statefulset/redis", "--timeout=60s")
+    assert system.get("pvc", "data-redis-0")["metadata"]["uid"] == claim
+    eventually(lambda: system.sds("status", "all", ok=False).code == 0, timeout=120, every=3)
+
+
 def test_an_update_that_is_killed_leaves_a_system_that_serves_and_the_next_one_completes_it(
     system: System, code: Path
 ) -> None:
