@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("sdsk8s.cli.rollout_verbs:history", "What was rolled out, by whom, when and why."),
     "status": ("sdsk8s.cli.status:status", "What runs, where, since when; stores asked by their protocols."),
     "logs": ("sdsk8s.cli.logs:logs", "Logs of all pods of a component or workload."),
-    "images": ("sdsk8s.cli.image_verbs:images", "Build, push, list and audit the site's images."),
+    "images": ("sdsk8s.cli.image_verbs:images", "Build, push, list, audit and prune the site's images."),
     "cp": ("sdsk8s.cli.cp:cp", "Copy files and trees to and from pods: verified, only what differs."),
     "registry": ("sdsk8s.cli.registry:registry", "Registry credentials of the namespace: login, logout, ls."),
     "render": ("sdsk8s.cli.render:render", "Print the objects that would be applied."),
