@@ -110,8 +110,13 @@ def upgrade(
     if not dry_run:
         with alone(place):
             # Once more: what was shown may be old by now.
+            shown = todo
             site, entries, record = _load(home, names)
             todo = changes(place, entries, record, take, old, named=bool(names))
+            if asks and todo != shown:
+                raise RefusedError(
+                    "the files have changed since this was shown; nothing was written", next="sdsk8s files upgrade"
+                )
             done = carry_out(place, entries, record, todo)
     if output == "json":
         click.echo(

@@ -219,6 +219,19 @@ def test_changes_of_both_sides_are_merged(site: SiteFolder) -> None:
     assert site.file.read_text() == "".join(changed(10, "later", changed(17, "newer", changed(3, "ours"))))
 
 
+def test_what_changes_while_a_person_is_asked_is_not_written(site: SiteFolder, monkeypatch: Any) -> None:
+    site.ship(changed(3, "newer"))
+
+    def edited_meanwhile(*_: Any, **__: Any) -> bool:
+        site.file.write_text("of somebody else\n")
+        return True
+
+    monkeypatch.setattr("sdsk8s.cli.confirm.need_terminal", lambda *_: None)
+    monkeypatch.setattr("click.confirm", edited_meanwhile)
+    assert site.files("upgrade") == 4
+    assert site.file.read_text() == "of somebody else\n" and site.backups() == []
+
+
 def test_own_changes_alone_are_left_in_peace(site: SiteFolder) -> None:
     site.file.write_text("".join(changed(3, "ours")))
     assert site.upgrade() == 0
