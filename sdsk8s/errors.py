@@ -39,9 +39,9 @@ class SdsError(Exception):
         """The error as it is printed: one line per part, empty parts left out."""
         out = [f"error: {self.what}"]
         if self.target:
-            out.append(f"   where: {self.target}")
+            out.append(f"   where: {printable(self.target)}")
         for i, line in enumerate(self.words.splitlines()):
-            out.append(("    says: " if i == 0 else "          ") + line)
+            out.append(("    says: " if i == 0 else "          ") + printable(line))
         if self.next:
             out.append(f"     try: {self.next}")
         return out
@@ -59,6 +59,13 @@ class SdsError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
+
+
+def printable(text: str) -> str:
+    """One line of somebody else's, such as the name of a file in a pod: what a terminal would obey is spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 class UsageError(SdsError):

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TextIO
 
+from sdsk8s.errors import printable
 from sdsk8s.model.copying import CopyPlan
 
 _TERMINAL_SECONDS, _PLAIN_SECONDS = 0.2, 5.0
@@ -47,7 +48,7 @@ class Meter:
                 return
             rate = (self._moved - self._then) / (now - self._last)
             self._last, self._then, self._shown = now, self._moved, True
-            self._line(f"{_mb(self._moved)} of {_mb(self._total)} MB  {_mb(rate)} MB/s  {pod}: {name[-60:]}")
+            self._line(f"{_mb(self._moved)} of {_mb(self._total)} MB  {_mb(rate)} MB/s  {pod}: {printable(name)[-60:]}")
 
     def note(self, pod: str, text: str) -> None:
         with self._lock:

@@ -18,7 +18,7 @@ from sdsk8s.backends.copy.endpoint import Endpoint, open_endpoint
 from sdsk8s.backends.copy.transfer import Outcome, Settings, Source, Target, download, upload
 from sdsk8s.cli.copy_progress import Meter
 from sdsk8s.cli.options import Options
-from sdsk8s.errors import ClusterError, RefusedError, SdsError, UsageError
+from sdsk8s.errors import ClusterError, RefusedError, SdsError, UsageError, printable
 from sdsk8s.files.site import home_folder, load_site
 from sdsk8s.model.copy_target import Remote, container_of, need_pods, parse_remote
 from sdsk8s.model.copying import MAX_BYTES
@@ -223,9 +223,9 @@ def report(done: Mapping[str, Outcome | SdsError], options: Options, *, dry_run:
         width = max(map(len, done))
         for name, o in done.items():
             if isinstance(o, Outcome):
-                click.echo(f"{name:<{width}}  {_words(o, dry_run)}")
+                click.echo(f"{name:<{width}}  {printable(_words(o, dry_run))}")
                 for line in _lines(o) if dry_run else ():
-                    click.echo(f"  {line}")
+                    click.echo(f"  {printable(line)}")
         for err in failed:
             for line in err.lines():
                 click.echo(line, err=True)

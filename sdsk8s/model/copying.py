@@ -49,7 +49,10 @@ class Listing:
 
 @dataclass(frozen=True)
 class CopyPlan:
-    """files, links, dirs to make; delete: paths, a folder before what is in it; modes: entries of another mode."""
+    """files, links, dirs to make; delete: paths, a folder before what is in it; modes: entries of another mode.
+
+    foreign: the target has folders in which we may not write.
+    """
 
     files: tuple[Entry, ...] = ()
     links: tuple[Entry, ...] = ()
@@ -58,6 +61,7 @@ class CopyPlan:
     delete: tuple[str, ...] = ()
     same: int = 0
     total: int = 0
+    foreign: bool = False
 
     @property
     def empty(self) -> bool:
@@ -71,6 +75,7 @@ class CopyPlan:
         return {
             "do": "commit",
             "laid": laid,
+            "foreign": self.foreign,
             "files": [] if laid else [[e.path, e.key, e.mode] for e in self.files],
             "dirs": [[e.path, e.mode] for e in self.dirs],
             "links": [[e.path, e.link] for e in self.links],
@@ -148,7 +153,8 @@ def chosen(source: Listing, where: str, *, skip_links: bool, limit: int = MAX_BY
     """The source without what cannot be copied. RefusedError for devices, stray links and a source beyond the limit."""
     if not source.kind:
         raise StepError("there is no such file or folder", target=where)
-    check_names(source, where)
+    if source.kind != "o":
+        check_names(source, where)
     if source.unreadable:
         raise RefusedError(
             "not everything can be read", target=where, words="\n".join(source.unreadable[:5]),
@@ -237,6 +243,7 @@ def copy_plan(
     return CopyPlan(
         tuple(files), tuple(links), tuple(dirs), tuple(modes), tuple(sorted({*gone, *below})), same,
         sum(e.kind == "f" for e in source.entries.values()),
+        any(e.kind == "d" and not e.writable for e in target.entries.values()),
     )  # fmt: skip
 
 
@@ -266,6 +273,13 @@ def check_target(plan: CopyPlan, target: Listing, where: str) -> None:
         raise RefusedError(
             "nothing can be written there", target=where, words=target.denied,
             next="copy below a writable volume of the pod",
+        )  # fmt: skip
+    changed = {posixpath.dirname(p) for p in (*plan.delete, *(e.path for e in (*plan.files, *plan.links, *plan.dirs)))}
+    closed = sorted(p for p in changed if p in target.entries and not target.entries[p].writable)
+    if closed:
+        raise RefusedError(
+            f"nothing can be written in {len(closed)} folders of the target, which belong to somebody else",
+            target=where, words="\n".join(closed[:5]), next="copy a part, or as a user who may write there",
         )  # fmt: skip
     if plan.size > target.free:
         raise RefusedError(

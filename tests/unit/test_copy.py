@@ -6,17 +6,24 @@ import hashlib
 import io
 import json
 import marshal
+import multiprocessing
 import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sdsk8s.backends.copy import agent
-from sdsk8s.backends.copy.transfer import Settings, Source
+from sdsk8s.backends.copy.transfer import Outcome, Settings, Source
+from sdsk8s.cli.copying import report
+from sdsk8s.cli.options import Options
 from sdsk8s.errors import RefusedError, SdsError, UsageError
 from sdsk8s.model.copy_target import Remote, parse_remote
-from sdsk8s.model.copying import Listing, check_target, chosen, copy_plan, parse_listing
+from sdsk8s.model.copying import Entry, Listing, check_target, chosen, copy_plan, parse_listing
 from sdsk8s.model.drift import drifted, mark
 from sdsk8s.model.mounts import check_place, place
 
@@ -378,3 +385,143 @@ def test_command_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config").write_text("")
     with pytest.raises(SdsError):
         copy(Request(str(tmp_path / "missing"), "pod/a:/x"), Options(home=str(tmp_path), kubeconfig="/nowhere"))
+
+
+def unprivileged(job: Any, *args: Any) -> Any:
+    """The job's result in a process of uid 10001; root may do everything, so these rules need another user."""
+    if os.geteuid():
+        pytest.skip("needs root to become another user")
+    with multiprocessing.get_context("fork").Pool(1, os.setuid, (10001,)) as pool:
+        return pool.apply(job, args)
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that any user may reach and write in."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+def change_read_only(tree: Path, mounted: bool) -> tuple[list[Any], list[str], int, list[str]]:
+    if mounted:
+        agent._mounts = lambda: {str(tree)}
+    (tree / "ro").mkdir(parents=True)
+    (tree / "ro" / "a").write_bytes(b"1")
+    (tree / "ro").chmod(0o555)
+    how = [put(tree, {"ro/a": b"%d" % n, "b": b"%d" % n})["how"] for n in range(3)]
+    left = [n for n in os.listdir(tree.parent) + os.listdir(tree) if n.startswith(agent.STAGE)]
+    return how, [(tree / n).read_text() for n in ("ro/a", "b")], (tree / "ro").stat().st_mode & 0o777, left
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_our_read_only_folders_are_changed_again_and_again(shared: Path, mounted: bool) -> None:
+    how, text, mode, left = unprivileged(change_read_only, shared / "tree", mounted)
+    assert how == ["in place" if mounted else "swap"] * 3
+    assert text == ["2", "2"] and mode == 0o555 and left == []
+
+
+def change_foreign(tree: Path) -> tuple[str, Any, list[str]]:
+    found = parse_listing(agent.listing(str(tree)), "")
+    source = Listing(
+        "", "d", {p: Entry(p, k, 0o755, 1, 1) for p, k in {"theirs": "d", "theirs/a": "f", "b": "f"}.items()}, {}
+    )
+    plan = copy_plan(source, found, set(), "", delete=False)
+    try:
+        check_target(plan, found, "")
+        refused = ""
+    except RefusedError as err:
+        refused = err.words
+    return refused, put(tree, {"b": b"2"}, foreign=plan.foreign, dirs=[["d", 0o755]]), os.listdir(tree.parent)
+
+
+def test_folders_of_others_are_refused_before_and_left_alone(shared: Path) -> None:
+    tree = shared / "tree"
+    (tree / "theirs").mkdir(parents=True)
+    (tree / "theirs" / "a").write_text("1")
+    os.chown(tree, 10001, 10001)
+    refused, done, beside = unprivileged(change_foreign, tree)
+    assert refused == "theirs"
+    assert done == {"how": "in place"} and (tree / "b").read_text() == "2" and (tree / "theirs" / "a").exists()
+    assert beside == ["tree"]
+
+
+def denied(tree: Path) -> str:
+    return str(agent.listing(str(tree))["denied"])
+
+
+def test_a_tree_of_others_in_a_folder_of_ours_is_denied(shared: Path) -> None:
+    (shared / "tree").mkdir()
+    assert "may not write in" in unprivileged(denied, shared / "tree")
+
+
+def test_a_switch_that_cannot_be_completed_stands_in_nobody_s_way(tmp_path: Path, monkeypatch: Any) -> None:
+    tree = tmp_path / "tree"
+    put(tree, {"a": b"1", "b": b"1"})
+    monkeypatch.setattr(agent, "_mounts", lambda: {str(tree)})
+    (tree / "c").mkdir()
+    (tree / "c" / "full").touch()
+    assert "not empty" in put(tree, {"a": b"2", "b": b"2"}, delete=["c"])["error"]
+    assert len(agent.listing(str(tree))["entries"]) == 4
+    assert put(tree, {"a": b"3", "b": b"3"}) == {"how": "in place"}
+    assert (tree / "b").read_bytes() == b"3" and sorted(os.listdir(tree)) == ["a", "b", "c"]
+
+
+def test_what_another_copy_replaced_meanwhile_is_compared_again(tmp_path: Path, monkeypatch: Any) -> None:
+    tree = tmp_path / "tree"
+    put(tree, {"a": b"1", "b": b"1"})
+    lock = agent.lock
+
+    def late(stage: str, token: str) -> Any:
+        tree.rename(tmp_path / "old")
+        tree.mkdir()
+        return lock(stage, token)
+
+    monkeypatch.setattr(agent, "lock", late)
+    wire = Wire()
+    wire.ask(do="list", path=str(tree))
+    wire.ask(do="open", token="second")
+    wire.ask(do="commit", files=[], dirs=[], links=[], modes=[], delete=["a"])
+    out = wire.run()
+    wire.answer(out)
+    assert wire.answer(out) == {"stale": True} and not out.read()
+    assert sorted(os.listdir(tmp_path)) == ["old", "tree"]
+
+
+def test_the_lock_of_a_copy_that_has_cleaned_up_is_not_the_lock(tmp_path: Path) -> None:
+    stage = agent.stage_of(str(tmp_path / "f"))
+    first = agent.lock(stage, "one")
+    done: list[Any] = []
+    second = threading.Thread(target=lambda: done.append(agent.lock(stage, "two")))
+    second.start()
+    time.sleep(0.3)
+    agent.clean(stage)
+    first.close()
+    second.join()
+    with done[0], pytest.raises(agent.CopyFault, match="another copy"):
+        agent.lock(stage, "three", patience=0.1)
+
+
+def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in (b"esc\x1b[2J", b"two\n  delete  all", b"latin\xff", "größe".encode()):
+        (tree / os.fsdecode(name)).touch()
+    source = Source.of(tree, Settings()).listing
+    plan = copy_plan(source, listing(kind=""), set(), "", delete=False)
+    report({"pod": Outcome("pod", "/data", plan)}, Options(), dry_run=True)
+    text = capsys.readouterr().out
+    assert "größe" in text and len(text.splitlines()) == 1 + 4 + 1
+    assert r"esc\x1b[2J" in text and r"two\n  delete  all" in text and r"latin\udcff" in text
+    assert SdsError("no", target="a\x1bb", words="c\x1bd\ne").lines() == [
+        "error: no",
+        r"   where: a\x1bb",
+        r"    says: c\x1bd",
+        "          e",
+    ]
+
+
+def test_a_pipe_as_the_source_is_called_by_its_name(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RefusedError, match="pipes are not copied"):
+        Source.of(tmp_path / "pipe", Settings())

@@ -51,7 +51,7 @@ def listing(path: str) -> dict[str, Any]:
     """Kind ("" when absent), real path and entries of a file or tree; what may be written; what is staged already."""
     real = os.path.realpath(path)
     stage = stage_of(real)
-    _recover(real, stage)
+    _complete(real, stage)
     kind = _kind(real)
     entries: list[Entry] = []
     unreadable: list[str] = []
@@ -86,11 +86,12 @@ def _walk(root: str, entries: list[Entry], unreadable: list[str]) -> None:
             name = prefix + item.name
             if item.name.startswith(STAGE):
                 continue
-            entry = _entry(name, item.stat(follow_symlinks=False))
+            st = item.stat(follow_symlinks=False)
+            entry = _entry(name, st)
             if entry[1] == "l":
                 entry[5] = os.readlink(item.path)
             elif entry[1] == "d":
-                entry[6] = os.access(item.path, os.W_OK | os.X_OK)
+                entry[6] = os.access(item.path, os.W_OK | os.X_OK) or st.st_uid == os.getuid()
                 todo.append(name + "/")
             entries.append(entry)
 
@@ -108,6 +109,13 @@ def _kind(path: str) -> str:
         return ""
     except NotADirectoryError:
         raise CopyFault(path + ": a file is where a folder should be") from None
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.lstat(path).st_ino
+    except OSError:
+        return 0
 
 
 def _open(root: str, name: str) -> BinaryIO:
@@ -187,12 +195,13 @@ def _mounts() -> set[str]:
 def _denied(real: str, base: str, space: os.statvfs_result) -> str:
     if space.f_flag & os.ST_RDONLY:
         return base + " is on a read-only file system"
-    if os.access(base, os.W_OK | os.X_OK):
-        return ""
-    st = os.stat(base)
-    return (
-        f"uid {os.getuid()} may not write in {base} (owner {st.st_uid}:{st.st_gid}, mode {stat.S_IMODE(st.st_mode):o})"
-    )
+    for path in (base, real):
+        if os.path.isdir(path) and not os.access(path, os.W_OK | os.X_OK):
+            st = os.stat(path)
+            if path == base or st.st_uid != os.getuid():
+                owner = f"owner {st.st_uid}:{st.st_gid}, mode {stat.S_IMODE(st.st_mode):o}"
+                return f"uid {os.getuid()} may not write in {path} ({owner})"
+    return ""
 
 
 def _staged(stage: str) -> dict[str, int]:
@@ -214,15 +223,11 @@ def lock(stage: str, token: str, patience: float = 8.0) -> Any:
     """The lock of a staging folder, which is made. A run of the same token that lost its connection is ended."""
     import fcntl
 
-    os.makedirs(stage, mode=0o700, exist_ok=True)
-    if os.path.islink(stage) or os.stat(stage).st_uid != os.getuid():
-        raise CopyFault(stage + " belongs to somebody else")
-    file = open(os.path.join(stage, "lock.run"), "a+")  # noqa: SIM115  the caller closes it
     end = time.monotonic() + patience
+    file = _lock_file(stage)
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
         except OSError:
             file.seek(0)
             words = file.read().split()
@@ -232,10 +237,29 @@ def lock(stage: str, token: str, patience: float = 8.0) -> Any:
                 file.close()
                 raise CopyFault("another copy to the same place is running (a lost one ends in 5 minutes)") from None
             time.sleep(0.2)
+            continue
+        if _is_file(file, stage):
+            break
+        file.close()  # who held it has cleaned up
+        file = _lock_file(stage)
     file.truncate(0)
     file.write(token + " " + str(os.getpid()))
     file.flush()
     return file
+
+
+def _lock_file(stage: str) -> Any:
+    os.makedirs(stage, mode=0o700, exist_ok=True)
+    if os.path.islink(stage) or os.stat(stage).st_uid != os.getuid():
+        raise CopyFault(stage + " belongs to somebody else")
+    return open(os.path.join(stage, "lock.run"), "a+")
+
+
+def _is_file(file: Any, stage: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(os.path.join(stage, "lock.run")))
+    except FileNotFoundError:
+        return False
 
 
 def _try(call: Callable[..., Any], *args: Any) -> None:
@@ -328,7 +352,7 @@ def commit(real: str, stage: str, plan: dict[str, Any]) -> str:
     """Put what is staged in place, all of it or nothing. Returns how: file (one rename), new, swap or in place.
 
     plan: dirs [[path, mode]], files [[path, key, mode]], links [[path, target]], delete [path], modes [[path, mode]];
-    laid: the files lie in next.tree already.
+    laid: the files lie in next.tree already; foreign: folders of others are in the tree, which we could not remove.
     """
     kind = _kind(real)
     if [f[0] for f in plan["files"]] == [""]:
@@ -348,7 +372,7 @@ def commit(real: str, stage: str, plan: dict[str, Any]) -> str:
             os.unlink(os.path.join(real, name))
         os.rename(os.path.join(stage, plan["files"][0][1]), os.path.join(real, plan["files"][0][0]))
         how = "file"
-    elif _in_use(real) or os.path.dirname(stage) == real:
+    elif plan.get("foreign") or _in_use(real) or os.path.dirname(stage) == real:
         _in_place(real, stage, plan)
         how = "in place"
     else:
@@ -380,7 +404,11 @@ def clean(folder: str) -> None:
     """Remove a folder with all that is in it, as far as possible. shutil would do it, but is slow to import."""
     if os.path.islink(folder):
         return
-    for top, folders, files in os.walk(folder, topdown=False):
+    found = []
+    for top, folders, files in os.walk(folder):
+        _try(os.chmod, top, 0o700)  # of the tree that was replaced: read-only folders
+        found.append((top, folders, files))
+    for top, folders, files in reversed(found):
         links = [name for name in folders if os.path.islink(os.path.join(top, name))]
         for name in files + links:
             _try(os.unlink, os.path.join(top, name))
@@ -499,6 +527,7 @@ def _in_place(real: str, stage: str, plan: dict[str, Any]) -> None:
 
 
 def _forward(real: str, stage: str, plan: dict[str, Any]) -> None:
+    closed = _unlock(real, plan)
     for name in reversed(plan["delete"]):
         path = os.path.join(real, name)
         if os.path.isdir(path) and not os.path.islink(path):
@@ -506,8 +535,23 @@ def _forward(real: str, stage: str, plan: dict[str, Any]) -> None:
         elif os.path.lexists(path):
             os.unlink(path)
     _lay(real, stage, plan)
-    for name, mode in plan["dirs"]:
-        os.chmod(os.path.join(real, name), mode)
+    for name, mode in closed + plan["dirs"]:
+        if os.path.isdir(os.path.join(real, name)):
+            os.chmod(os.path.join(real, name), mode)
+
+
+def _unlock(real: str, plan: dict[str, Any]) -> list[list[Any]]:
+    """Make our read-only folders writable where the plan changes something in them; their modes: [[path, mode]]."""
+    changed = {os.path.dirname(p) for p in plan["delete"]}
+    changed |= {os.path.dirname(e[0]) for part in ("dirs", "files", "links") for e in plan[part]}
+    found = []
+    for name in changed:
+        path = os.path.join(real, name)
+        if os.path.isdir(path) and not os.access(path, os.W_OK | os.X_OK):
+            found.append([name, stat.S_IMODE(os.stat(path).st_mode)])
+            os.chmod(path, 0o700)
+    wanted = {p for p, _ in plan["modes"]}
+    return [f for f in found if f[0] not in wanted]
 
 
 def _exchange(real: str, stage: str) -> None:
@@ -527,7 +571,19 @@ def _exchange(real: str, stage: str) -> None:
     os.rename(new, real)
 
 
+def _complete(real: str, stage: str) -> None:
+    """Complete a switch that was cut off, unless somebody is at it. One that cannot be is left to the next copy."""
+    if os.path.exists(os.path.join(stage, "old.tree")) or os.path.exists(os.path.join(stage, "commit.json")):
+        try:
+            with lock(stage, "", 0):
+                _recover(real, stage)
+                clean(stage)
+        except (CopyFault, OSError):
+            return
+
+
 def _recover(real: str, stage: str) -> None:
+    """The lock is held."""
     old, note = os.path.join(stage, "old.tree"), os.path.join(stage, "commit.json")
     if os.path.isdir(old) and not os.path.lexists(real):
         os.rename(old, real)
@@ -537,7 +593,7 @@ def _recover(real: str, stage: str) -> None:
         with open(note) as file:
             plan = json.load(file)
         _forward(real, stage, plan)
-        clean(stage)
+        os.unlink(note)
 
 
 # -- the loop in the pod -------------------------------------------------------------------------------------------
@@ -545,7 +601,7 @@ def _recover(real: str, stage: str) -> None:
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer commands until `bye` or the end of input."""
-    real, stage, held = "", "", None
+    real, stage, held, seen = "", "", None, 0
     entries: list[Entry] = []
 
     def reply(message: Any) -> None:
@@ -563,7 +619,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
             _patience(0)
             if do == "list":
                 found = listing(command["path"])
-                real, entries = found["real"], found["entries"]
+                real, entries, seen = found["real"], found["entries"], _inode(found["real"])
                 reply(found)
             elif do == "hash":
                 for index in command["files"]:
@@ -576,7 +632,13 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
             elif do == "open":
                 stage = stage_of(real)
                 held = lock(stage, command["token"])
-                reply({"staged": _staged(stage)})
+                _try(_recover, real, stage)
+                if _inode(real) == seen:
+                    reply({"staged": _staged(stage)})
+                else:
+                    clean(stage)
+                    reply({"stale": True})
+                    return
             elif do == "put":
                 top = stage if command["lay"] is None else lay(stage, command["lay"])
                 for key, size, offset, mode, mtime, name in command["files"]:

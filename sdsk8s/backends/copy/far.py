@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sdsk8s.backends.copy.endpoint import Endpoint
-from sdsk8s.backends.copy.stream import V4, V5, NotStarted, Stream
+from sdsk8s.backends.copy.stream import V4, V5, Cut, NotStarted, Stream
 from sdsk8s.errors import RefusedError, StepError
 from sdsk8s.model.copying import CopyPlan, Listing, parse_listing
 
@@ -96,7 +96,10 @@ class Agent:
     def open(self, token: str) -> dict[str, int]:
         """Take the staging folder; what an earlier try has left there: {key: size}, -1 for whole files."""
         self.ask(do="open", token=token)
-        return {str(k): int(v) for k, v in self.answer()["staged"].items()}
+        found = self.answer()
+        if "stale" in found:
+            raise Cut("another copy replaced the target meanwhile", target=self.stream.where)
+        return {str(k): int(v) for k, v in found["staged"].items()}
 
     def commit(self, plan: CopyPlan, *, laid: bool = False) -> str:
         """laid: the files are not staged, but in the new tree already."""

@@ -325,7 +325,7 @@ def _persist(endpoint: Endpoint, to: Target, once: Callable[[], Outcome], progre
             silent += err.silent
             if tries == _TRIES or silent == 2:
                 raise
-            progress.note(to.pod, f"the connection was cut ({err.words or err.what}); going on")
+            progress.note(to.pod, f"{err.what}{f' ({err.words})' if err.words else ''}; going on")
             time.sleep(pause)
             pause = min(pause * 2, 5)
 
