@@ -12,7 +12,7 @@ from sdsk8s.model.live import Live
 from sdsk8s.planner import parts
 from sdsk8s.planner.history import plan_back, plan_redeploy, plan_restart, with_digests, with_records
 from sdsk8s.planner.parts import Wanted
-from sdsk8s.planner.steps import Apply, Group, Node, Plan, Record, Step, walk
+from sdsk8s.planner.steps import Apply, Group, Node, Plan, Record, Step, WaitReady, walk
 from sdsk8s.runner.run import Report
 
 if TYPE_CHECKING:
@@ -149,7 +149,8 @@ def way_back(session: Session, plan: Plan, report: Report) -> tuple[Plan | None,
     words: list[str] = []
     by_name = {c.name: c for c in session.catalogue.ordered()}
     for record, steps in _sections(plan.root):
-        begun = any(isinstance(s, Apply) and states[id(s)] != "not tried" for s in steps)
+        # A section without any Apply finishes what a killed run has applied: its wait is all that can fail.
+        begun = any(isinstance(s, Apply | WaitReady) and states[id(s)] != "not tried" for s in steps)
         if not begun or states[id(record)] == "done":
             continue
         if all(states[id(s)] == "done" for s in steps):

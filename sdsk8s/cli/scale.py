@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -34,6 +35,13 @@ def scale(target: str, replicas: int, **kw: Any) -> None:
     (component,) = choose(session, "scale", aim.component)
 
     def make() -> Any:
-        return plan_scale(component, aim.workload, replicas, session.snapshot(), session.site.namespace), {}
+        from sdsk8s.backends.kubernetes import autoscalers
+
+        live = session.snapshot()
+        scalers, hidden = autoscalers(session.cluster)
+        live = replace(live, objects={**live.objects, **scalers})
+        plan = plan_scale(component, aim.workload, replicas, live, session.site.namespace)
+        unknown = [f"this account may not read {kind}s: one that scales it would undo this" for kind in hidden]
+        return replace(plan, notes=(*plan.notes, *unknown)), {}
 
     raise click.exceptions.Exit(plan_and_run(session, "scale", target, make, options, "--yes"))

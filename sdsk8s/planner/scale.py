@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sdsk8s.errors import RefusedError, UsageError
 from sdsk8s.model.component import Component
-from sdsk8s.model.live import Live
+from sdsk8s.model.live import Live, Object
 from sdsk8s.model.names import unknown
 from sdsk8s.planner import parts
 from sdsk8s.planner.steps import Group, Node, Plan, Scale, WaitGone, WaitReady
@@ -12,7 +12,8 @@ from sdsk8s.planner.steps import Group, Node, Plan, Scale, WaitGone, WaitReady
 
 def plan_scale(component: Component, workload: str, replicas: int, live: Live, namespace: str) -> Plan:
     """workload: "" for the only one that the component has. 0 records what runs, as `stop` does, so that a start
-    brings it back. RefusedError for stores: their number is part of how they keep data."""
+    brings it back. RefusedError for stores: their number is part of how they keep data; and for what an autoscaler
+    of the snapshot scales."""
     if component.store:
         raise RefusedError(
             f"{component.name} is a store: its members are part of how it keeps data", target=component.name,
@@ -31,6 +32,7 @@ def plan_scale(component: Component, workload: str, replicas: int, live: Live, n
     if not chosen:
         raise UsageError(f'no workload is called "{workload}"', target=component.name, words=unknown(workload, names))
     ((kind, name),) = chosen
+    _refuse_scaled(kind, name, replicas, live, namespace)
     before = live.replicas(kind, name) or 0
     target = f"{component.name}/{name}"
     if before == replicas:
@@ -43,3 +45,32 @@ def plan_scale(component: Component, workload: str, replicas: int, live: Live, n
         selector = ",".join(f"{k}={v}" for k, v in sorted(labels.items()))
         steps.append(WaitGone("stop means stopped", selector))
     return Plan("scale", target, namespace, Group("scale", tuple(steps)))
+
+
+def _refuse_scaled(kind: str, name: str, replicas: int, live: Live, namespace: str) -> None:
+    """RefusedError when an autoscaler would undo the number."""
+    for scaler, objects in sorted(live.objects.items(), reverse=True):  # KEDA's before the one that it makes
+        for other, obj in sorted(objects.items() if scaler in _SCALERS else ()):
+            aim = obj["spec"]["scaleTargetRef"]
+            if (aim.get("kind", "Deployment"), aim["name"]) != (kind, name) or _rests(scaler, obj, replicas):
+                continue
+            raise RefusedError(
+                f"{scaler}/{other} sets the replicas of {kind}/{name}: it would undo this", target=name,
+                words="nothing was changed", next=f"kubectl -n {namespace} " + _SCALERS[scaler].format(other, replicas),
+            )  # fmt: skip
+
+
+def _rests(scaler: str, obj: Object, replicas: int) -> bool:
+    """True for an autoscaler that leaves the workload alone at this number."""
+    if scaler == "HorizontalPodAutoscaler":
+        return replicas == 0  # Kubernetes: autoscaling is off while the target wants 0
+    notes = obj["metadata"].get("annotations") or {}
+    fixed = notes.get(f"{_PAUSED}-replicas")
+    return fixed == str(replicas) if fixed is not None else notes.get(_PAUSED) == "true"
+
+
+_PAUSED = "autoscaling.keda.sh/paused"
+_SCALERS = {
+    "HorizontalPodAutoscaler": "edit horizontalpodautoscaler {}  # minReplicas, maxReplicas",
+    "ScaledObject": "annotate --overwrite scaledobject {} " + _PAUSED + "-replicas={}",
+}

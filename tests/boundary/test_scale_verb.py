@@ -106,3 +106,37 @@ def test_a_dry_run_and_no_terminal_change_nothing(home: Path, api: FakeApiServer
     assert scale(home, "redis", "2", "--yes").returncode == 4
     assert scale(home, "metrics/writer", "2", "--yes").returncode == 2
     assert api.objects[f"{APPS}/deployments"]["metrics-writer"]["spec"]["replicas"] == 1
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "next_"),
+    [
+        ("autoscaling/v2", "HorizontalPodAutoscaler", "edit horizontalpodautoscaler mine"),
+        ("keda.sh/v1alpha1", "ScaledObject", "scaledobject mine autoscaling.keda.sh/paused-replicas=4"),
+    ],
+)
+def test_what_an_autoscaler_scales_is_refused(
+    home: Path, api: FakeApiServer, group: str, kind: str, next_: str
+) -> None:
+    path = f"/apis/{group}/namespaces/sds/{kind.lower()}s"
+    api.objects[path] = {}
+    for name, aim in (("other", "metrics-reader"), ("mine", "metrics-writer")):
+        target = {"kind": "Deployment", "name": aim}
+        api.put(path, {"kind": kind, "metadata": {"name": name}, "spec": {"scaleTargetRef": target}})
+    done = scale(home, "metrics", "4", "--yes")
+    assert done.returncode == 4 and f"{kind}/mine" in done.stderr and next_ in done.stderr, done.stderr
+    assert api.objects[f"{APPS}/deployments"]["metrics-writer"]["spec"]["replicas"] == 1
+    del api.objects[path]["mine"]
+    assert scale(home, "metrics", "4", "--yes").returncode == 0
+
+
+def test_autoscalers_that_may_not_be_read_are_told(home: Path, api: FakeApiServer) -> None:
+    def forbid(handler: Handler) -> bool:
+        if "/autoscaling/" not in handler.path:
+            return False
+        handler.answer(403, {"kind": "Status", "reason": "Forbidden", "message": "no", "code": 403})
+        return True
+
+    api.faults.append(forbid)
+    done = scale(home, "metrics", "4", "--dry-run")
+    assert done.returncode == 0 and "may not read HorizontalPodAutoscalers" in done.stdout, done.stderr

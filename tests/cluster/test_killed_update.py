@@ -31,29 +31,61 @@ def tiny(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]
     remove(system)
 
 
-def test_an_update_that_was_killed_in_mid_rollout_is_finished_told_and_recorded(tiny: System) -> None:
-    def image() -> str:
-        return str(tiny.get("deployment", "tiny")["spec"]["template"]["spec"]["containers"][0]["image"])
+def image(tiny: System) -> str:
+    return str(tiny.get("deployment", "tiny")["spec"]["template"]["spec"]["containers"][0]["image"])
 
-    def revisions() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = tiny.sdsk8s("history", "tiny", "-o", "json").json["revisions"]
-        return found
 
-    before, recorded = image(), len(revisions())
-    change_code(tiny.tree, "before the kill")
+def revisions(tiny: System) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = tiny.sdsk8s("history", "tiny", "-o", "json").json["revisions"]
+    return found
+
+
+def kill_in_mid_rollout(tiny: System) -> None:
+    """An update that dies as soon as the workload is another than before."""
+
+    def generation() -> int:
+        return int(tiny.get("deployment", "tiny")["metadata"]["generation"])
+
+    before, recorded = generation(), len(revisions(tiny))
     run = subprocess.Popen(
         [str(BIN / "sdsk8s"), "update", "tiny", "--yes"], env=tiny.env, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    eventually(lambda: image() != before or run.poll() is not None, timeout=120, every=0.2)
+    eventually(lambda: generation() != before or run.poll() is not None, timeout=120, every=0.2)
     assert run.poll() is None, "the update has ended before it could be killed"
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    killed = image()
-    assert len(revisions()) == recorded
+    assert len(revisions(tiny)) == recorded
+
+
+def test_an_update_that_was_killed_in_mid_rollout_is_finished_told_and_recorded(tiny: System) -> None:
+    before, recorded = image(tiny), len(revisions(tiny))
+    change_code(tiny.tree, "before the kill")
+    kill_in_mid_rollout(tiny)
+    killed = image(tiny)
+    assert killed != before
     done = tiny.sdsk8s("update", "tiny", "--yes", SDS_LOCK_WAIT="60")
     assert "did not end" in done.out and "nothing has changed" not in done.out, done.out
-    assert image() == killed
-    rows = revisions()
+    assert image(tiny) == killed
+    rows = revisions(tiny)
     assert len(rows) == recorded + 1 and any(killed.endswith(d) for d in rows[0]["images"].values())
+    assert "nothing has changed" in tiny.sdsk8s("update", "tiny", "--yes").out
+
+
+def test_a_bad_rollout_that_a_killed_update_left_is_taken_back(tiny: System) -> None:
+    def command() -> list[str]:
+        found: list[str] = tiny.get("deployment", "tiny")["spec"]["template"]["spec"]["containers"][0]["command"]
+        return found
+
+    path = tiny.home.parent / "manifests/tiny/tiny.yaml"
+    good, before, recorded = path.read_text(), command(), len(revisions(tiny))
+    manifest = yaml.safe_load(good)
+    manifest["spec"]["template"]["spec"]["containers"][0]["command"] = ["false"]
+    path.write_text(yaml.safe_dump(manifest))
+    kill_in_mid_rollout(tiny)
+    assert command() == ["false"]
+    done = tiny.sdsk8s("update", "tiny", "--yes", ok=False, SDS_LOCK_WAIT="60")
+    assert done.code == 1 and "rolled back to the revision before" in done.out, done.out
+    assert command() == before and len(revisions(tiny)) == recorded
+    path.write_text(good)
     assert "nothing has changed" in tiny.sdsk8s("update", "tiny", "--yes").out

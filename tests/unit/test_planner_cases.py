@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from sdsk8s.errors import SdsError
+from sdsk8s.errors import RefusedError, SdsError
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import component_from_dict
 from sdsk8s.model.live import Live
@@ -191,3 +193,28 @@ def test_what_cannot_be_scaled(change: dict[str, Any], words: str) -> None:
     with pytest.raises(SdsError) as err:
         make(case)
     assert words in str(err.value)
+
+
+@pytest.mark.parametrize(
+    ("scaler", "notes", "replicas", "refused"),
+    [
+        ("HorizontalPodAutoscaler", {}, 2, True),
+        ("HorizontalPodAutoscaler", {}, 0, False),  # autoscaling is off at 0
+        ("ScaledObject", {}, 0, True),
+        ("ScaledObject", {"autoscaling.keda.sh/paused": "true"}, 2, False),
+        ("ScaledObject", {"autoscaling.keda.sh/paused-replicas": "2"}, 2, False),
+        ("ScaledObject", {"autoscaling.keda.sh/paused-replicas": "5"}, 2, True),
+    ],
+)
+def test_an_autoscaler_that_would_undo_a_number(
+    scaler: str, notes: dict[str, str], replicas: int, refused: bool
+) -> None:
+    case = {"components": {"a": {"workloads": {"a-api": None}}}, "live": {"a": {}}}
+    cat = catalogue(case)
+    obj = {"metadata": {"name": "s", "annotations": notes}, "spec": {"scaleTargetRef": {"name": "a-api"}}}
+    if scaler != "ScaledObject":
+        obj["spec"]["scaleTargetRef"]["kind"] = "Deployment"
+    now = live(case, cat)
+    now = dataclasses.replace(now, objects={**now.objects, scaler: {"s": obj}})
+    with pytest.raises(RefusedError, match=f"{scaler}/s") if refused else nullcontext():
+        plan_scale(cat.components["a"], "", replicas, now, "sds")

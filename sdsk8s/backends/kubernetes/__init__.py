@@ -10,6 +10,7 @@ forward(cluster, service, port) -> context with "127.0.0.1:PORT"
 Lock(cluster, name, holder, message, on_lost=)         a Lease that expires
 review, doctor_checks                                  permissions and health
 foreign_fields(object)                                 what other tools or hands have set on it
+autoscalers(cluster)                                   what else sets replicas
 revisions, load_revision, save_revision                what was rolled out: history and undo
 free_stuck_pods(cluster, name, timeout)                of a StatefulSet that waits for a bad revision
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 from sdsk8s.backends.kubernetes.access import review
 from sdsk8s.backends.kubernetes.api import Cluster
+from sdsk8s.backends.kubernetes.autoscalers import autoscalers
 from sdsk8s.backends.kubernetes.connect import connect
 from sdsk8s.backends.kubernetes.doctor import Check, doctor_checks
 from sdsk8s.backends.kubernetes.exec import ExecResult, exec_
@@ -36,6 +38,6 @@ from sdsk8s.backends.kubernetes.wait import SELECTOR, wait
 
 __all__ = [
     "SELECTOR", "ApiError", "Check", "Cluster", "ExecResult", "FieldConflict", "Gone", "Informer", "JobDone", "Lock",
-    "LockStatus", "RolloutReady", "connect", "doctor_checks", "exec_", "foreign_fields", "forward", "free_stuck_pods",
-    "load_revision", "lock_version", "review", "revisions", "save_revision", "snapshot", "wait",
+    "LockStatus", "RolloutReady", "autoscalers", "connect", "doctor_checks", "exec_", "foreign_fields", "forward",
+    "free_stuck_pods", "load_revision", "lock_version", "review", "revisions", "save_revision", "snapshot", "wait",
 ]  # fmt: skip
