@@ -19,17 +19,23 @@ def components(verb: str, *more: str) -> list[str]:
     for root in [*_site_folders(), folder("manifests")]:
         for file in sorted(root.glob("*/component.yaml")):
             data = read_mapping(file)
-            found.setdefault(str(data.get("name", file.parent.name)), data)
+            name = str(data.get("name", file.parent.name))
+            above = found.get(name)
+            if above is None:
+                found[name] = data
+            elif above.get("extends"):  # only changes: what it leaves out comes from the later folder
+                found[name] = {**data, **above, "extends": data.get("extends", False)}
     known = [name for name, data in found.items() if verb in (data.get("verbs") or ())]
     return [*sorted(known, key=lambda name: (int(found[name].get("order", 100)), name)), *more]
 
 
 def _site_folders() -> list[Path]:
     """The site's own catalogue folders. A site that cannot be read has none here; the verb itself will complain."""
+    home = home_folder()
     try:
-        data = read_mapping(home_folder() / "site.yaml")
+        data = read_mapping(home / "site.yaml")
     except SdsError:
         return []
     folders = data.get("manifests")
-    paths = [Path(str(p)).expanduser() for p in folders] if isinstance(folders, list) else []
+    paths = [home / Path(str(p)).expanduser() for p in folders] if isinstance(folders, list) else []
     return [p for p in paths if p.is_dir()]

@@ -199,3 +199,17 @@ def test_a_site_may_bring_components_of_its_own(
     assert run(["start", "-h"]) == 0
     assert "{grq,mozart,metrics,pele,factotum,all}" in capsys.readouterr().out
     assert run(["stop", "pele"]) == 2
+
+
+def test_a_component_that_a_site_extends_keeps_its_verbs(
+    calls: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Changes say nothing of verbs or order; their folder is named as site.yaml names it: beside itself."""
+    for name, text in (("grq", "images: {grq: {budget: 500}}\n"), ("factotum", "verbs: [stop]\n")):
+        own = tmp_path / "manifests" / name
+        own.mkdir(parents=True)
+        (own / "component.yaml").write_text(f"name: {name}\nextends: true\n{text}")
+    (tmp_path / "site.yaml").write_text("manifests: [manifests]\n")
+    assert run(["update", "grq"]) == 0 and calls == ["update component=grq"]
+    assert run(["start", "-h"]) == 0
+    assert "{grq,mozart,metrics,all}" in capsys.readouterr().out
