@@ -129,9 +129,11 @@ def upload_all(endpoint: Endpoint, job: Upload, options: Options) -> dict[str, O
 def _upload_one(endpoint: Endpoint, job: Upload, options: Options, pod: Object, at: Place, meter: Meter) -> Outcome:
     to = target_of(pod, job.container)
 
-    def allowed(real: str) -> None:
+    def allowed(real: str) -> int:
+        found = place(pod, to.container, real)
         if real != job.path:  # a link on the way may lead from a volume into the image
-            check_place(place(pod, to.container, real), f"pod {to.pod}: {real}", ephemeral=job.ephemeral)
+            check_place(found, f"pod {to.pod}: {real}", ephemeral=job.ephemeral)
+        return found.limit
 
     own = at.kind in ("image", "code")
     begin = partial(_mark, endpoint, options, pod, to.container, job.path, bool(at.mount)) if own else (lambda: None)

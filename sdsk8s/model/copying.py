@@ -51,7 +51,7 @@ class Listing:
 class CopyPlan:
     """files, links, dirs to make; delete: paths, a folder before what is in it; modes: entries of another mode.
 
-    foreign: the target has folders in which we may not write.
+    foreign: the target has folders in which we may not write, or files that we may not read.
     """
 
     files: tuple[Entry, ...] = ()
@@ -243,7 +243,7 @@ def copy_plan(
     return CopyPlan(
         tuple(files), tuple(links), tuple(dirs), tuple(modes), tuple(sorted({*gone, *below})), same,
         sum(e.kind == "f" for e in source.entries.values()),
-        any(e.kind == "d" and not e.writable for e in target.entries.values()),
+        bool(target.unreadable) or any(e.kind == "d" and not e.writable for e in target.entries.values()),
     )  # fmt: skip
 
 
@@ -278,12 +278,12 @@ def check_target(plan: CopyPlan, target: Listing, where: str) -> None:
     closed = sorted(p for p in changed if p in target.entries and not target.entries[p].writable)
     if closed:
         raise RefusedError(
-            f"nothing can be written in {len(closed)} folders of the target, which belong to somebody else",
+            "folders of the target belong to somebody else, and nothing can be written in them",
             target=where, words="\n".join(closed[:5]), next="copy a part, or as a user who may write there",
         )  # fmt: skip
     if plan.size > target.free:
         raise RefusedError(
-            f"not enough room: {plan.size} bytes to copy, {target.free} free",
+            f"not enough room: {plan.size} bytes to copy, {target.free} free or allowed by the volume's sizeLimit",
             target=where,
             next="make room, or copy less",
         )

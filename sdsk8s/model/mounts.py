@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import posixpath
+import re
+import sys
 from dataclasses import dataclass
+from typing import Any
 
 from sdsk8s.errors import RefusedError
 from sdsk8s.model.live import Object
@@ -14,11 +17,16 @@ _WRITABLE = ("emptyDir", "persistentVolumeClaim", "ephemeral", "hostPath", "nfs"
 
 @dataclass(frozen=True)
 class Place:
-    """kind: volume, code, image (writable root), read-only (root), fixed (a mount that nothing can be written to)."""
+    """kind: volume, code, image (writable root), read-only (root), fixed (a mount that nothing can be written to).
+
+    limit: bytes; the kubelet evicts a pod that has more in an emptyDir than its sizeLimit, or than the pod's limit of
+    ephemeral storage.
+    """
 
     kind: str
     mount: str
     writable: tuple[str, ...]
+    limit: int = sys.maxsize
 
 
 def place(pod: Object, container: str, path: str) -> Place:
@@ -34,7 +42,8 @@ def place(pod: Object, container: str, path: str) -> Place:
     if _under(path, CODE) and (over in free or not over):
         return Place("code" if over in free or not _locked(box) else "read-only", over, writable)
     if over:
-        return Place("volume" if over in free else "fixed", over, writable)
+        kind = "volume" if over in free else "fixed"
+        return Place(kind, over, writable, _limit(spec, mounts[over]["name"]))
     return Place("read-only" if _locked(box) else "image", "", writable)
 
 
@@ -43,8 +52,8 @@ def check_place(found: Place, where: str, *, ephemeral: bool) -> None:
     volumes = ", ".join(found.writable) or "none"
     if found.kind == "fixed":
         raise RefusedError(
-            f"{found.mount} is mounted read-only from the site's configuration", target=where,
-            words=f"writable volumes of this pod: {volumes}", next="change it in the site and run sdsk8s update -c",
+            f"{found.mount} is mounted read-only", target=where, words=f"writable volumes of this pod: {volumes}",
+            next="for configuration: change it in the site and run sdsk8s update -c",
         )  # fmt: skip
     if found.kind == "read-only":
         raise RefusedError(
@@ -59,6 +68,27 @@ def check_place(found: Place, where: str, *, ephemeral: bool) -> None:
             words=f"writable volumes of this pod: {volumes}",
             next="sdsk8s update makes a new image; --ephemeral copies all the same and marks the pod as drifted",
         )  # fmt: skip
+
+
+def _limit(spec: Object, volume: str) -> int:
+    found: Object | None = next((v.get("emptyDir") for v in spec["volumes"] if v["name"] == volume), None)
+    if found is None:
+        return sys.maxsize
+    own = _bytes(found.get("sizeLimit"))
+    if found.get("medium"):  # of memory
+        return own
+    boxes = spec.get("containers") or ()
+    limits = [((c.get("resources") or {}).get("limits") or {}).get("ephemeral-storage") for c in boxes]
+    return min(own, sum(map(_bytes, limits)))
+
+
+def _bytes(quantity: Any) -> int:
+    """Bytes of a quantity such as 20Mi; what cannot be read, or is not given, is no limit."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:([kMGTP])|([KMGTP])i)?", str(quantity or ""))
+    if found is None:
+        return sys.maxsize
+    power = 1000 ** " kMGTP".index(found[2] or " ") * 1024 ** " KMGTP".index(found[3] or " ")
+    return int(float(found[1]) * power)
 
 
 def _locked(box: Object) -> bool:

@@ -8,6 +8,7 @@ import json
 import marshal
 import multiprocessing
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -21,7 +22,7 @@ from sdsk8s.backends.copy import agent
 from sdsk8s.backends.copy.transfer import Outcome, Settings, Source
 from sdsk8s.cli.copying import report
 from sdsk8s.cli.options import Options
-from sdsk8s.errors import RefusedError, SdsError, UsageError
+from sdsk8s.errors import RefusedError, SdsError, StepError, UsageError
 from sdsk8s.model.copy_target import Remote, parse_remote
 from sdsk8s.model.copying import Entry, Listing, check_target, chosen, copy_plan, parse_listing
 from sdsk8s.model.drift import drifted, mark
@@ -166,6 +167,28 @@ def test_places(container: str, path: str, kind: str) -> None:
             with pytest.raises(RefusedError) as err:
                 check_place(found, "pod p", ephemeral=ephemeral)
             assert err.value.next and "/opt" not in err.value.words
+
+
+def test_a_copy_that_would_evict_the_pod_finds_no_room() -> None:
+    spec: dict[str, Any] = {
+        "containers": [
+            {
+                "name": "main",
+                "resources": {"limits": {"ephemeral-storage": "1.5G"}},
+                "volumeMounts": [{"name": n, "mountPath": f"/{n}"} for n in ("small", "free", "shm", "claim")],
+            }
+        ],
+        "volumes": [
+            {"name": "small", "emptyDir": {"sizeLimit": "20Mi"}},
+            {"name": "free", "emptyDir": {}},
+            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}},
+            {"name": "claim", "persistentVolumeClaim": {"claimName": "c"}},
+        ],
+    }
+    limits = [place({"spec": spec}, "main", f"/{n}/x").limit for n in ("small", "free", "shm", "claim")]
+    assert limits == [20 << 20, 1_500_000_000, 2 << 30, sys.maxsize]
+    spec["containers"].append({"name": "side"})
+    assert place({"spec": spec}, "main", "/free").limit == sys.maxsize
 
 
 def test_drift_ends_with_the_container_unless_it_is_on_a_volume() -> None:
@@ -525,3 +548,33 @@ def test_a_pipe_as_the_source_is_called_by_its_name(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(RefusedError, match="pipes are not copied"):
         Source.of(tmp_path / "pipe", Settings())
+
+
+def read_denied(tree: Path) -> list[str]:
+    return list(agent.listing(str(tree))["unreadable"])
+
+
+def test_files_that_may_not_be_read_are_named_before_anything_is_sent(shared: Path) -> None:
+    (shared / "theirs").write_text("1")
+    (shared / "theirs").chmod(0o600)
+    (shared / "ours").touch()
+    (shared / "closed").mkdir(mode=0o700)
+    assert unprivileged(read_denied, shared) == ["theirs: Permission denied", "closed/: Permission denied"]
+    assert unprivileged(read_denied, shared / "theirs") == [f"{shared}/theirs: Permission denied"]
+
+
+@pytest.mark.parametrize("size", [0, 5, 3_000_000])
+def test_a_file_that_is_gone_fits_no_digest(tmp_path: Path, size: int) -> None:
+    out = io.BytesIO()
+    agent.send(str(tmp_path), "gone", size, 0, out.write)
+    data = out.getvalue()
+    assert len(data) == size + 32 and data[size:] != hashlib.sha256(data[:size]).digest()
+
+
+def test_a_file_of_ours_that_is_gone_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    source = Source.of(tmp_path, Settings())
+    (tmp_path / "a").unlink()
+    with pytest.raises(StepError, match="cannot be read any more") as err:
+        source.send(source.listing.entries["a"], 0, None, lambda size, name: None)  # type: ignore[arg-type]
+    assert err.value.target == str(tmp_path / "a")

@@ -59,6 +59,8 @@ def listing(path: str) -> dict[str, Any]:
         _walk(real, entries, unreadable)
     elif kind:
         entries.append(_entry("", os.stat(real)))
+        if kind == "f" and not os.access(real, os.R_OK):
+            unreadable.append(real + ": Permission denied")
     base = os.path.dirname(stage)
     space = os.statvfs(base)
     return {
@@ -80,7 +82,7 @@ def _walk(root: str, entries: list[Entry], unreadable: list[str]) -> None:
         try:
             found = sorted(os.scandir(os.path.join(root, prefix)), key=lambda e: e.name)
         except OSError as err:
-            unreadable.append(prefix + ": " + str(err.strerror))
+            unreadable.append((prefix or ".") + ": " + str(err.strerror))
             continue
         for item in found:
             name = prefix + item.name
@@ -93,6 +95,8 @@ def _walk(root: str, entries: list[Entry], unreadable: list[str]) -> None:
             elif entry[1] == "d":
                 entry[6] = os.access(item.path, os.W_OK | os.X_OK) or st.st_uid == os.getuid()
                 todo.append(name + "/")
+            elif st.st_mode & 0o444 != 0o444 and not os.access(item.path, os.R_OK):
+                unreadable.append(name + ": Permission denied")
             entries.append(entry)
 
 
@@ -149,19 +153,25 @@ def digest(root: str, name: str, size: int = SMALL, beat: Callable[[], None] | N
 
 
 def send(root: str, name: str, size: int, offset: int, write: Callable[[Any], Any]) -> None:
-    """Bytes offset..size of a file, then the sha256 of all of it. What is missing at its end comes as zeros."""
+    """Bytes offset..size of a file, then the sha256 of all of it.
+
+    What is missing at its end comes as zeros, and then, or when the file has gone, a sum that fits nothing.
+    """
     sha = hashlib.sha256()
     buffer = memoryview(bytearray(min(size, BLOCK)))
     at = 0
-    with _open(root, name) as file:
-        while at < size:
-            got = file.readinto(buffer[: (offset if at < offset else size) - at])  # type: ignore[attr-defined]
-            if not got:
-                break
-            sha.update(buffer[:got])
-            if at >= offset:
-                write(buffer[:got])
-            at += got
+    try:
+        with _open(root, name) as file:
+            while at < size:
+                got = file.readinto(buffer[: (offset if at < offset else size) - at])  # type: ignore[attr-defined]
+                if not got:
+                    break
+                sha.update(buffer[:got])
+                if at >= offset:
+                    write(buffer[:got])
+                at += got
+    except OSError:
+        sha.update(b"gone before it was read")
     if at < size:
         sha.update(b"cut short while it was read")
         left = size - max(at, offset)

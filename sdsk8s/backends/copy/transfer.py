@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
@@ -140,13 +141,22 @@ class Source:
             return b"".join(blocks), self._digests[e.path]
         return self._contents[e.path], self._digests[e.path]
 
+    def _open(self, path: str) -> FileIO:
+        try:
+            return open(self._paths[path], "rb", buffering=0)
+        except OSError as err:
+            raise StepError(
+                "the file cannot be read any more", target=self._paths[path], words=str(err.strerror),
+                next="the same copy again: what is there already is not sent again",
+            ) from None  # fmt: skip
+
     def known(self, paths: Sequence[str]) -> dict[str, str]:
         return {p: self._digests[p].hex() for p in paths if p in self._digests}
 
     def send(self, e: Entry, offset: int, far: Agent, moved: Callable[[int, str], None]) -> None:
         """One large file from offset on, from its buffer to the socket."""
         sha = hashlib.sha256()
-        with open(self._paths[e.path], "rb", buffering=0) as file:
+        with self._open(e.path) as file:
             left = offset
             while left and (block := file.read(min(left, 8 * BLOCK))):
                 sha.update(block)
@@ -167,9 +177,9 @@ class Source:
 
 def upload(
     endpoint: Endpoint, to: Target, source: Source, path: str, settings: Settings, progress: Progress,
-    allowed: Callable[[str], None], begin: Callable[[], None] = lambda: None,
+    allowed: Callable[[str], int], begin: Callable[[], None] = lambda: None,
 ) -> Outcome:  # fmt: skip
-    """Copy into one pod. allowed: raises RefusedError when the path that is really written to is not to be written.
+    """Copy into one pod. allowed: bytes that may be written to the path that is really written to, or RefusedError.
 
     begin: called before anything is changed, and only when something is going to be.
     """
@@ -178,7 +188,7 @@ def upload(
         far = Agent(endpoint, to.pod, to.container, settings.protocols)
         try:
             target = far.look(path)
-            allowed(target.real)
+            target = replace(target, free=min(target.free, allowed(target.real)))
             where = f"{far.stream.where}: {path}"
             same = _equal(source.listing, target, source.digests, far)
             plan = copy_plan(
