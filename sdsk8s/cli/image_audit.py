@@ -32,18 +32,21 @@ def audit(name: tuple[str, ...], **kw: Any) -> None:
     chosen = [service.spec(n).name for n in name] or service.names
     started = programs(session.catalogue)
     rows: list[dict[str, Any]] = []
+    missing: dict[str, str] = {}
     for image, ref in service.refs(chosen).items():
         if not service.engine.has(ref):
             if service.registry.digest(ref) is None:
-                raise ImageError("the image is not built yet", target=ref, next=f"sdsk8s images build {image}")
+                missing[image] = ref
+                continue
             service.engine.pull(ref, lambda line: click.echo(f"  {line}", err=True))
+        spec = service.spec(image)
         problems = look(
             service.engine.files(ref), service.engine.config(ref), service.engine.commands(ref), rules,
-            needed=started.get(image, ()), secrets=session.site.secret_values(),
+            needed=started.get(image, ()), allow=spec.allow, secrets=session.site.secret_values(),
         )  # fmt: skip
         size = service.engine.size(ref)
         try:
-            service.workshop.budgets.check(image, service.spec(image).dockerfile, size)
+            service.workshop.budgets.check(image, spec.dockerfile, size, spec.budget)
         except ImageError as err:
             problems = [Problem("size", err.target), *problems]
         found = [{"check": p.check, "words": p.words} for p in problems]
@@ -55,6 +58,12 @@ def audit(name: tuple[str, ...], **kw: Any) -> None:
             click.echo(f"{row['image']:<15} {row['bytes'] / 1e6:.0f} MB  {len(row['problems']) or 'no'} problems")
             for p in row["problems"]:
                 click.echo(f"  {p['check']:<12} {p['words']}")
+    if missing:
+        raise ImageError(
+            f"not built yet: {', '.join(missing)}",
+            target=", ".join(missing.values()),
+            next=f"sdsk8s images build {' '.join(missing)}",
+        )
     raise click.exceptions.Exit(1 if any(row["problems"] for row in rows) else 0)
 
 

@@ -58,7 +58,10 @@ def _rows(plan: Plan, report: Report) -> list[tuple[str, int, int, int, float]]:
     for name, steps in _sections(plan.root):
         mine: list[Outcome] = [outcomes[id(s)] for s in steps]
         count = {state: sum(o.state == state for o in mine) for state in ("done", "failed", "not tried")}
-        seconds = sum(o.seconds or 0.0 for o in mine)
+        # Side by side steps share their time: from the first one's begin to the last one's end.
+        begins = [o.began for o in mine if o.began is not None]
+        ends = [o.began + o.seconds for o in mine if o.began is not None and o.seconds is not None]
+        seconds = max(ends, default=0.0) - min(begins, default=0.0)
         rows.append((name, count["done"], count["failed"], count["not tried"], seconds))
     return rows
 

@@ -7,6 +7,7 @@ images:
     links: {/opt/sds/ops/X: /opt/sds/etc/Y}   files that are read from mounted config
     args: {OS_PACKAGES: bind9-dnsutils} build arguments
     budget: 500                         MB that it may have, instead of the limit in dockerfiles/budgets.yaml
+    allow: [fabric]                     Python packages that an audit would find, and this image needs
   elasticsearch:
     external: registry.example/elasticsearch:7.10.2     use this reference, build nothing
     wrap: elasticsearch-official        a folder that makes a site's reference fit our pods (argument OFFICIAL)
@@ -24,7 +25,7 @@ from typing import Any
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.names import unknown
 
-_KEYS = ("dockerfile", "packages", "links", "args", "external", "wrap", "budget")
+_KEYS = ("dockerfile", "packages", "links", "args", "external", "wrap", "budget", "allow")
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _PACKAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _ARG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -82,6 +83,7 @@ class ImageSpec:
     overlay     {path in the image: file or folder of this host}: a site's overrides
     env         defaults of environment variables that the site adds
     budget      MB (10^6 bytes), or None for the limit of its kind; it changes nothing in the image
+    allow       Python packages that an audit lets pass
     """
 
     name: str
@@ -94,6 +96,7 @@ class ImageSpec:
     overlay: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     budget: int | None = None
+    allow: tuple[str, ...] = ()
 
     @staticmethod
     def from_dict(name: str, data: Mapping[str, Any] | None) -> ImageSpec:
@@ -125,6 +128,7 @@ class ImageSpec:
             external=external,
             wrap=_folder(str(data.get("wrap") or ""), f"{where}.wrap"),
             budget=budget,
+            allow=_packages(data.get("allow"), f"{where}.allow"),
         )
 
     def replaced_by(self, reference: str) -> ImageSpec:

@@ -38,12 +38,13 @@ class Progress(Protocol):
 
 @dataclass
 class Outcome:
-    """state: done, failed, or not tried. seconds is None for what was not tried."""
+    """state: done, failed, or not tried. Seconds are None for what was not tried; began counts from the run's start."""
 
     number: int
     step: Step
     state: str = "not tried"
     seconds: float | None = None
+    began: float | None = None
     fact: str = ""
     error: SdsError | None = None
 
@@ -88,6 +89,7 @@ def run(plan: Plan, executor: Executor, journal: Journal, progress: Progress, *,
             raise _Stop
         outcome = numbers[id(step)]
         start = time.monotonic()
+        outcome.began = start - begun
         journal.record(outcome.number, "begin", title=step.title(), undo=step.undo())
         progress.begin(outcome.number, step)
         try:

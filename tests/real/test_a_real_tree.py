@@ -75,3 +75,9 @@ def test_jobs_are_completed_and_a_user_rule_submits_another(real: System) -> Non
 def test_every_component_is_running(real: System) -> None:
     rows = real.sdsk8s("status", "all", "-o", "json", ok=False)
     assert rows.code == 0, rows.out + rows.err
+
+
+def test_an_audit_of_the_images_finds_nothing(real: System) -> None:
+    """Their own budgets count, and what the tree needs may be there."""
+    done = real.sdsk8s("images", "audit", ok=False)
+    assert done.code == 0, done.out + done.err

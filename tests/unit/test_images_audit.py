@@ -62,6 +62,21 @@ def test_each_defect_is_found_alone(entry: Entry, check: str) -> None:
     assert [p.check for p in audit(image([*CLEAN, entry]), SETTINGS, [], RULES, secrets=SECRET)] == [check]
 
 
+def test_what_a_tree_needs_may_pass_and_keys_of_packages_own_tests_are_no_secrets() -> None:
+    venv = "opt/sds/venv/lib/python3.11/site-packages"
+    key = b"-----BEGIN RSA PRIVATE KEY-----"
+    entries: list[Entry] = [
+        (f"{venv}/fabric", b"", 0o755, 0),
+        (f"{venv}/gevent/tests/server.key", key, 0o644, 0),
+        (f"{venv}/future/backports/test/keycert.pem", key, 0o644, 0),
+    ]
+    assert audit(image([*CLEAN, *entries]), SETTINGS, [], RULES, allow=["fabric"]) == []
+    theirs: list[Entry] = [("opt/sds/ops/core/tests/server.key", key, 0o644, 0)]
+    found = audit(image([*CLEAN, *theirs, *entries]), SETTINGS, [], RULES)
+    assert [p.check for p in found] == ["credentials", "packages"]
+    assert "ops/core/tests" in found[0].words
+
+
 @pytest.mark.parametrize("user", ["", "root", "0:0", "ops"])
 def test_root_and_names_are_no_users(user: str) -> None:
     assert [p.check for p in audit(image(CLEAN), {**SETTINGS, "User": user}, [], RULES)] == ["user"]

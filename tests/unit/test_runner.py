@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from sdsk8s.cli.report import print_report
 from sdsk8s.errors import StepError
 from sdsk8s.planner.steps import Apply, Delete, Group, Plan, Step
 from sdsk8s.runner.journal import Journal, new_run_id, read_runs
@@ -129,3 +132,24 @@ def test_record_holds_no_secret_and_is_private(tmp_path: Path) -> None:
     assert json.loads((journal.folder / "plan.json").read_text())["plan"]["children"][0]["obj"]["data"] == {
         "password": "***"
     }
+
+
+def test_the_table_says_how_long_a_component_took_and_not_the_sum_of_its_waits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Group(
+        "g", (Group("start core", (step("a"), step("b"), step("c")), parallel=True), Group("later", (step("d"),)))
+    )
+    plan = Plan("start", "core", "sds", root)
+    together = threading.Barrier(3, timeout=5)
+
+    def act(name: str) -> None:
+        if name != "d":
+            together.wait()
+            time.sleep(0.2)
+
+    report = run(plan, Recorder(act), Journal(tmp_path, new_run_id(), plan), Quiet())
+    print_report(plan, report)
+    rows = [line for line in capsys.readouterr().out.splitlines() if "3 done" in line]
+    total = sum(o.seconds or 0.0 for o in report.outcomes)
+    assert len(rows) == 1 and 0.2 <= float(rows[0].split()[-2]) <= total - 0.3

@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 from sdsk8s.errors import ConfigError
 from sdsk8s.files.yamlfile import read_mapping
 
-_LISTS = ("compilers", "caches", "credentials", "packages", "writable")
+_LISTS = ("compilers", "caches", "credentials", "packages", "writable", "test_keys")
 _TEXT_LIMIT = 1_000_000  # larger files are no settings
 _PRIVATE_KEY = b"-----BEGIN " + b"PRIVATE KEY"
 _BIN = ("/bin/", "/sbin/")
@@ -62,6 +62,7 @@ def audit(
     rules: Rules,
     *,
     needed: Collection[str] = (),
+    allow: Collection[str] = (),
     secrets: Mapping[str, str] | None = None,
 ) -> list[Problem]:
     """Problems of one image, each once.
@@ -70,6 +71,7 @@ def audit(
     settings  User, Env of the image's configuration
     commands  that made its layers
     needed    programs that manifests start in it, by name or path
+    allow     Python packages that may be there
     secrets   {key: value} of the site; no value may be in the image
     """
     user = str(settings.get("User") or "")
@@ -87,7 +89,7 @@ def audit(
             seen.problems.append(Problem("credentials", f"the value of {key} is in the environment or the history"))
     with tarfile.open(fileobj=cast("IO[bytes]", _Pieces(files)), mode="r|") as tar:
         for member in tar:
-            _look(tar, member, rules, user.partition(":"), values, seen)
+            _look(tar, member, rules, user.partition(":"), values, allow, seen)
     path = next((e.partition("=")[2] for e in settings.get("Env") or () if str(e).startswith("PATH=")), "/usr/bin:/bin")
     for program in sorted(needed):
         places = [program] if program.startswith("/") else [posixpath.join(d, program) for d in path.split(":")]
@@ -103,6 +105,7 @@ def _look(
     rules: Rules,
     user: tuple[str, str, str],
     values: Mapping[str, bytes],
+    allow: Collection[str],
     seen: _Seen,
 ) -> None:
     path = posixpath.normpath("/" + member.name)
@@ -119,7 +122,8 @@ def _look(
     if member.isfile() and rules.hit("credentials", path):
         add(Problem("credentials", path))
     folder, _, package = path.rpartition("/")
-    if member.isdir() and folder.endswith(("site-packages", "dist-packages")) and rules.hit("packages", package):
+    installed = member.isdir() and folder.endswith(("site-packages", "dist-packages"))
+    if installed and rules.hit("packages", package) and package not in allow:
         add(Problem("packages", path))
     runtime = path.startswith(("/proc/", "/sys/", "/dev/"))
     if not member.issym() and not runtime and _writable(member, user) and not rules.hit("writable", path):
@@ -130,7 +134,8 @@ def _look(
         for key, value in values.items():
             if value in data:
                 add(Problem("credentials", f"{path} holds the value of {key}"))
-        if name.endswith((".pem", ".key")) and (_PRIVATE_KEY in data or b" PRIVATE KEY-----" in data):
+        key_file = name.endswith((".pem", ".key")) and not rules.hit("test_keys", path)
+        if key_file and (_PRIVATE_KEY in data or b" PRIVATE KEY-----" in data):
             add(Problem("credentials", f"{path} holds a private key"))
 
 
