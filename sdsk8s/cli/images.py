@@ -46,11 +46,12 @@ class Built:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One reference that can be built. below: reference of what it is FROM ("" for the base); kept: the running image
-    whose dependency layer is to stay."""
+    """One reference that can be built. below: reference of what it is FROM ("" for the base); inputs: the files that
+    its tag was made from; kept: the running image whose dependency layer is to stay."""
 
     spec: ImageSpec
     below: str
+    inputs: Mapping[str, str]
     kept: str = ""
 
 
@@ -182,9 +183,9 @@ class Images:
         spec = self._base_spec
         given = self.workshop.argument(spec, FROM_IMAGE)
         spec = dataclasses.replace(spec, args={**spec.args, FROM_IMAGE: self._pinned(given)})
-        tag = content_tag(spec, "", self.workshop.inputs(spec), self.workshop.args(spec))
-        ref = self._name(BASE, tag)
-        self._recipes[ref] = Recipe(spec, "")
+        inputs = self.workshop.inputs(spec)
+        ref = self._name(BASE, content_tag(spec, "", inputs, self.workshop.args(spec)))
+        self._recipes[ref] = Recipe(spec, "", inputs)
         return ref
 
     def _pinned(self, reference: str) -> str:
@@ -222,14 +223,15 @@ class Images:
         else:
             inputs, args = self.workshop.inputs(spec), self.workshop.args(spec)
             ref = self._name(name, content_tag(spec, self.base_ref.rpartition(":")[2], inputs, args))
-            self._recipes[ref] = Recipe(spec, self.base_ref)
+            self._recipes[ref] = Recipe(spec, self.base_ref, inputs)
             if kept and spec.packages:
                 ref = self._keeping(ref, spec, kept, inputs, args)
         if name not in self._overrides or layer == BASE:
             return ref
         above = self._site_spec(name)
-        site_ref = self._name(name, content_tag(above, ref, self.workshop.inputs(above)))
-        self._recipes[site_ref] = Recipe(above, ref)
+        inputs = self.workshop.inputs(above)
+        site_ref = self._name(name, content_tag(above, ref, inputs))
+        self._recipes[site_ref] = Recipe(above, ref, inputs)
         return site_ref
 
     def _keeping(
@@ -243,7 +245,7 @@ class Images:
         if self.registry.digest(plain) and lower_layers(self.registry, plain) == layers:
             return plain
         ref = self._name(spec.name, content_tag(spec, layers, inputs, args))
-        self._recipes[ref] = Recipe(spec, self.base_ref, kept)
+        self._recipes[ref] = Recipe(spec, self.base_ref, inputs, kept)
         return ref
 
     def _site_spec(self, name: str) -> ImageSpec:
@@ -323,7 +325,9 @@ class Images:
         parent = self._parent(recipe, say, logs)
         labels = {**self._site_labels(), **({"org.opencontainers.image.base.name": parent} if parent else {})}
         log = logs / f"build-{recipe.spec.name}.log"
-        built = self.workshop.build(self.engine, recipe.spec, ref, parent=parent, log=log, on_line=say, labels=labels)
+        built = self.workshop.build(
+            self.engine, recipe.spec, ref, parent=parent, log=log, on_line=say, labels=labels, inputs=recipe.inputs
+        )
         if ref == self.base_ref:
             self.keep_lock()
         return f"{self.workshop.size_words(recipe.spec, built.size_bytes)}, {built.seconds:.0f} s"
@@ -334,7 +338,7 @@ class Images:
         log = logs / f"build-{recipe.spec.name}-code.log"
         built = self.workshop.build(
             self.engine, recipe.spec, ref, parent=self.base_ref, log=log, on_line=say, labels=self._site_labels(),
-            code_only=True,
+            inputs=recipe.inputs, code_only=True,
         )  # fmt: skip
         return f"code {built.size_bytes / 1e6:.1f} MB, {built.seconds:.0f} s"
 

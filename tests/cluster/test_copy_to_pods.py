@@ -123,7 +123,10 @@ def base_image(lab: Lab, folder: Path) -> str:
     ref = f"{lab.registry}/test/base:copy"
     spec = ImageSpec("base", "base", args={"FROM_IMAGE": lab.base_image})
     workshop = Workshop(shipped("dockerfiles"), None)
-    workshop.build(engine, spec, ref, parent=None, log=folder / "build.log", on_line=lambda line: None)
+    inputs = workshop.inputs(spec)
+    workshop.build(
+        engine, spec, ref, parent=None, inputs=inputs, log=folder / "build.log", on_line=lambda line: None
+    )  # fmt: skip
     engine.push(ref, lambda line: None)
     return ref
 

@@ -102,7 +102,9 @@ class Bench:
         if self.registry.digest(ref) is None:
             parent = None if spec.dockerfile == "base" else self.ensure(self.base)
             log = self.work / f"{spec.name}.log"
-            self.shop.build(self.engine, spec, ref, parent=parent, log=log, on_line=lambda line: None)
+            self.shop.build(
+                self.engine, spec, ref, parent=parent, inputs=self.shop.inputs(spec), log=log, on_line=lambda line: None
+            )
             self.builds += 1
             digest = self.engine.push(ref, lambda line: None)
             assert digest == self.registry.digest(ref)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from sdsk8s.backends.docker import context, kinds
+from sdsk8s.backends.docker.engine import Engine
+from sdsk8s.backends.docker.provenance import revision
 from sdsk8s.backends.docker.workshop import Workshop
-from sdsk8s.errors import ConfigError, ImageError
+from sdsk8s.errors import ConfigError, ImageError, RefusedError
 from sdsk8s.model.image import ImageSpec
 
 DOCKERFILES = Path(__file__).resolve().parents[2] / "dockerfiles"
@@ -143,3 +148,56 @@ def test_workshop_inputs_change_when_the_recipe_or_the_tree_changes(tmp_path: Pa
     assert shop.args(spec)["KIND_REQUIREMENTS"].startswith("supervisor==")
     with pytest.raises(ConfigError, match="built from source"):
         Workshop(DOCKERFILES, None).inputs(spec)
+
+
+def test_a_link_to_itself_is_left_out_and_a_closed_folder_named(tmp_path: Path) -> None:
+    make_tree(tmp_path)
+    before = context.tree_files(tmp_path, ["b"])
+    (tmp_path / "b/loop").symlink_to("loop")
+    assert context.tree_files(tmp_path, ["b"]) == before
+    with tempfile.TemporaryDirectory() as outside:
+        os.chmod(outside, 0o755)
+        (Path(outside) / "c/closed").mkdir(parents=True)
+        (Path(outside) / "c/closed").chmod(0)
+        with as_nobody(), pytest.raises(ConfigError, match="folder cannot be read") as err:
+            context.tree_files(Path(outside), ["c"])
+    assert err.value.target == f"{outside}/c/closed" and "Permission denied" in err.value.words
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """root reads everything"""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    make_tree(tmp_path)
+    (Path(os.fsdecode(bytes(tmp_path / "b") + b"/na\xffme"))).write_text("x")
+    files = context.source_files(tmp_path, ["b"])
+    assert revision(tmp_path / "b", context.digests(files)).startswith("tree:")
+    with (
+        context.make_context({"Dockerfile": b""}, files, {}, {}) as handle,
+        tarfile.open(fileobj=handle) as tar,
+    ):
+        assert "packages/b/na\udcffme" in tar.getnames()
+
+
+def test_files_that_change_between_their_tag_and_the_build_are_not_built(tmp_path: Path) -> None:
+    make_tree(tmp_path)
+    shop = Workshop(DOCKERFILES, tmp_path)
+    spec = ImageSpec("web", "worker", ("a",))
+    inputs = shop.inputs(spec)
+    (tmp_path / "a/setup.py").write_text("another")
+    with pytest.raises(RefusedError, match="have changed since") as err:
+        shop.build(
+            Engine("unix:///nowhere"), spec, "r/s/web:tag", parent=None, inputs=inputs, log=tmp_path / "log",
+            on_line=print,
+        )  # fmt: skip
+    assert err.value.target == "packages/a/setup.py"

@@ -41,13 +41,17 @@ def _walk(folder: Path, prefix: str, above: frozenset[str]) -> Iterator[tuple[st
     real = os.path.realpath(folder)
     if real in above:
         return
-    for entry in sorted(os.scandir(folder), key=lambda e: e.name):
-        if entry.name in EXCLUDED_NAMES or entry.name.endswith(EXCLUDED_ENDINGS):
-            continue
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", above | {real})
-        elif entry.is_file():
-            yield prefix + entry.name, Path(entry.path)
+    try:
+        for entry in sorted(os.scandir(folder), key=lambda e: e.name):
+            if entry.name in EXCLUDED_NAMES or entry.name.endswith(EXCLUDED_ENDINGS):
+                continue
+            path = Path(entry.path)  # whose answers, unlike the entry's, are no for a link to itself
+            if path.is_dir():
+                yield from _walk(path, f"{prefix}{entry.name}/", above | {real})
+            elif path.is_file():
+                yield prefix + entry.name, path
+    except OSError as err:
+        raise _unreadable("folder", folder, err) from None
 
 
 def package_folders(source: Path, packages: Sequence[str]) -> dict[str, Path]:
@@ -166,8 +170,11 @@ def make_context(
                 tar.addfile(_info(name, len(content)), io.BytesIO(content))
                 continue
             with _open(content) as handle:
-                size = os.fstat(handle.fileno()).st_size
-                tar.addfile(_info(name, size, executable=_executable(content)), handle)
+                stat = os.fstat(handle.fileno())
+                try:
+                    tar.addfile(_info(name, stat.st_size, executable=bool(stat.st_mode & 0o100)), handle)
+                except OSError as err:  # shorter by now
+                    raise _unreadable("file", content, err) from None
     out.seek(0)
     return out
 
@@ -179,7 +186,15 @@ def _info(name: str, size: int, *, executable: bool = False) -> tarfile.TarInfo:
 
 
 def _executable(path: Path) -> bool:
-    return bool(path.stat().st_mode & 0o100)
+    return bool(stat_of(path).st_mode & 0o100)
+
+
+def stat_of(path: Path) -> os.stat_result:
+    """ConfigError for a file that is gone since it was found."""
+    try:
+        return path.stat()
+    except OSError as err:
+        raise _unreadable("file", path, err) from None
 
 
 def _sha256(path: Path) -> str:
@@ -191,4 +206,8 @@ def _open(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except OSError as err:
-        raise ConfigError("a file cannot be read", target=str(path), words=err.strerror or str(err)) from None
+        raise _unreadable("file", path, err) from None
+
+
+def _unreadable(what: str, path: Path, err: OSError) -> ConfigError:
+    return ConfigError(f"a {what} cannot be read", target=str(path), words=err.strerror or str(err))

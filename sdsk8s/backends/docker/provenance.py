@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ def revision(folder: Path, files: Mapping[str, str]) -> str:
         changes = _git(folder, "status", "--porcelain", "--untracked-files=normal", "--", ".")
         return commit + (DIRTY if changes else "")
     text = "".join(f"{name}\0{digest}\n" for name, digest in sorted(files.items()))
-    return f"tree:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return f"tree:{hashlib.sha256(os.fsencode(text)).hexdigest()[:12]}"  # a name need not be UTF-8
 
 
 def refuse_unreleased(revisions: Mapping[str, str]) -> None:

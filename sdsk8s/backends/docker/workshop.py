@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sdsk8s.backends.docker import context, kinds
 from sdsk8s.backends.docker.hostnet import HostNet, detect
 from sdsk8s.backends.docker.provenance import revision
-from sdsk8s.errors import ConfigError
+from sdsk8s.errors import ConfigError, RefusedError
 from sdsk8s.model.image import ImageSpec
 from sdsk8s.model.names import unknown
 
@@ -102,11 +102,13 @@ class Workshop:
         parent: str | None,
         log: Path,
         on_line: Callable[[str], None],
+        inputs: Mapping[str, str],
         labels: Mapping[str, str] | None = None,
         code_only: bool = False,
     ) -> BuiltImage:
         """Build the image as `ref` from `parent` (None: the kind's default), within its budget, or ImageError.
 
+        inputs: what `ref` was named after. When the files are others by now, RefusedError and no image.
         code_only: an image of the code layer and nothing else; no stage behind the one that makes it is built.
         """
         from sdsk8s.backends.docker.engine import BuildRequest
@@ -127,6 +129,7 @@ class Workshop:
             recipe[f"overrides/{OVERRIDES_NOTE}"] = "".join(f"{t}\n" for t in sorted(spec.overlay)).encode()
         args = {**self.args(spec), **({kind.parent: parent} if parent else {}), **self.net.proxies}
         with context.make_context(recipe, self._packages(spec), spec.links, self.net.files) as tar:
+            self._refuse_changed(spec, inputs)
             request = BuildRequest(
                 name=spec.name,
                 ref=ref,
@@ -139,6 +142,16 @@ class Workshop:
             built = engine.build(request, on_line)
         self.budgets.check(spec.name, kind.name, built.size_bytes, spec.budget)
         return built
+
+    def _refuse_changed(self, spec: ImageSpec, named: Mapping[str, str]) -> None:
+        """After packing: a tag that held other content than it says would be kept for good."""
+        now = self.inputs(spec)
+        changed = sorted(path for path in {*named, *now} if named.get(path) != now.get(path))
+        if changed:
+            raise RefusedError(
+                f"the files of image {spec.name} have changed since its tag was made; it is not built",
+                target=changed[0], words=f"{len(changed)} changed", next="the same command again",
+            )  # fmt: skip
 
     def size_words(self, spec: ImageSpec, size: int) -> str:
         """The measured size beside its budget and the sizes before."""
@@ -158,7 +171,7 @@ class Workshop:
         """As context.digests; a file that has not changed since it was read last is not read again."""
         out = {}
         for name, path in files.items():
-            stat = path.stat()
+            stat = context.stat_of(path)
             key = (str(path), stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino, stat.st_mode)
             if key not in self._known:
                 self._known[key] = context.digests({name: path})[name]
