@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sdsk8s.errors import printable
 from sdsk8s.model.history import Trees
 
 Object = Mapping[str, Any]
@@ -28,7 +29,7 @@ def tree_changes(old: Trees, new: Trees) -> list[str]:
                 names = [*(f"+{p}" for p in added), *(f"~{p}" for p in changed), *(f"-{p}" for p in gone)]
                 more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
                 counts = f"{len(added)} added, {len(changed)} changed, {len(gone)} removed"
-                lines.append(f"image {image}, package {package}: {counts}: {', '.join(names[:_SHOWN])}{more}")
+                lines.append(printable(f"image {image}, package {package}: {counts}: {', '.join(names[:_SHOWN])}{more}"))
     return lines
 
 

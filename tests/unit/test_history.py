@@ -119,6 +119,7 @@ def test_changes_name_files_and_keys_and_no_secret() -> None:
     assert tree_changes({"i": {"p/a": "1", "p/b": "1"}}, {"i": {"p/a": "2", "p/c": "1"}}) == [
         "image i, package p: 1 added, 1 changed, 1 removed: +c, ~a, -b"
     ]
+    assert tree_changes({"i": {"p/a": "1"}}, {"i": {"p/a": "1", "p/\udcff\x1b[2J\n": "1"}})[0].isprintable()
 
     def secret(value: str) -> dict[str, Any]:
         return {"kind": "Secret", "metadata": {"name": "s"}, "data": {"k": base64.b64encode(value.encode()).decode()}}
