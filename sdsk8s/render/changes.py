@@ -29,7 +29,8 @@ def tree_changes(old: Trees, new: Trees) -> list[str]:
                 names = [*(f"+{p}" for p in added), *(f"~{p}" for p in changed), *(f"-{p}" for p in gone)]
                 more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
                 counts = f"{len(added)} added, {len(changed)} changed, {len(gone)} removed"
-                lines.append(printable(f"image {image}, package {package}: {counts}: {', '.join(names[:_SHOWN])}{more}"))
+                shown = printable(", ".join(names[:_SHOWN]))
+                lines.append(f"image {image}, package {package}: {counts}: {shown}{more}")
     return lines
 
 
