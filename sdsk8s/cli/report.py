@@ -55,7 +55,7 @@ def print_report(plan: Plan, report: Report) -> None:
 def _rows(plan: Plan, report: Report) -> list[tuple[str, int, int, int, float]]:
     outcomes = {id(o.step): o for o in report.outcomes}
     rows = []
-    for name, steps in _sections(plan.root):
+    for name, steps in _sections(plan):
         mine: list[Outcome] = [outcomes[id(s)] for s in steps]
         count = {state: sum(o.state == state for o in mine) for state in ("done", "failed", "not tried")}
         # Side by side steps share their time: from the first one's begin to the last one's end.
@@ -66,13 +66,13 @@ def _rows(plan: Plan, report: Report) -> list[tuple[str, int, int, int, float]]:
     return rows
 
 
-def _sections(root: Group) -> list[tuple[str, list[Step]]]:
+def _sections(plan: Plan) -> list[tuple[str, list[Step]]]:
     """One row per top group, or per component where the top group holds several."""
     out: list[tuple[str, list[Step]]] = []
-    for child in root.children:
+    for child in plan.root.children:
         parts: tuple[Node, ...] = child.children if isinstance(child, Group) and child.parallel else ()
         if parts and all(isinstance(p, Group) for p in parts) and isinstance(child, Group):
-            verb = child.title.split(" ")[0]
+            verb = plan.verb if child.title.startswith(plan.verb) else child.title.split(" ")[0]
             out.extend((f"{verb} {p.title}", list(walk(p))) for p in parts if isinstance(p, Group))
         else:
             title = child.title if isinstance(child, Group) else child.title()

@@ -65,6 +65,9 @@ def undo(session: Session, target: str, chosen: list[Component], number: int | N
     notes: list[str] = []
     for c in chosen:
         there = revisions(session.cluster, c.name)
+        if not there and len(chosen) > 1 and not parts.workloads(c, live):
+            notes.append(f"{c.name} was never started")
+            continue
         if not there:
             raise RefusedError(f"{c.name} has no recorded revision", target=c.name, next=f"sdsk8s history {c.name}")
         chosen_one = _pick(session, c, there, live, number)
@@ -110,6 +113,9 @@ def redeploy(session: Session, target: str, chosen: list[Component]) -> Plan:
     wanted: list[Wanted] = []
     notes: list[str] = []
     for c in chosen:
+        if c.name not in heads and len(chosen) > 1 and not parts.workloads(c, live):
+            notes.append(f"{c.name} was never started")
+            continue
         if c.name not in heads:
             raise RefusedError(f"{c.name} has no recorded revision", target=c.name, next=f"sdsk8s update {c.name}")
         objects, _ = load_revision(session.cluster, heads[c.name])

@@ -146,7 +146,8 @@ def plan_redeploy(
                 if (live.replicas(*key) or 0) > 0
             ]
             record: list[Node] = [Record("for history and undo", w.component.name, w.objects)] if changes else []
-            after = [*group("restart", again, parallel=True), *group("wait", waits, parallel=True), *record]
+            stuck = parts.unstick([*changes, *again], live)
+            after = [*group("restart", again, parallel=True), *stuck, *group("wait", waits, parallel=True), *record]
             children.extend(group(w.component.name, [*changes, *after]))
         root.extend(group("redeploy " + ", ".join(w.component.name for w in level), children, parallel=True))
     return Plan("redeploy", target, namespace, Group("redeploy", tuple(root)), (*notes, *more))
@@ -171,7 +172,8 @@ def plan_restart(
                 notes.append(f"{c.name}{'/' + workload if workload else ''} is not running: nothing to restart")
             restarts += [Restart("as asked", *k) for k in running]
             waits += [WaitReady("done means that pods serve", *k) for k in running]
-        steps = [*group("restart", restarts, parallel=True), *group("wait", waits, parallel=True)]
+        stuck = parts.unstick(restarts, live)
+        steps = [*group("restart", restarts, parallel=True), *stuck, *group("wait", waits, parallel=True)]
         root.extend(group("restart " + ", ".join(c.name for c in level), steps))
     return Plan("restart", target, namespace, Group("restart", tuple(root)), tuple(notes))
 

@@ -17,6 +17,7 @@ from sdsk8s.planner.steps import (
     Delete,
     Exec,
     Node,
+    Restart,
     Scale,
     Unstick,
     WaitGone,
@@ -189,13 +190,17 @@ def scale_up(w: Wanted, live: Live) -> list[Node]:
 
 
 def unstick(changes: list[Node], live: Live, *, always: bool = False) -> list[Node]:
-    """For every StatefulSet that changes and is not ready: its controller would wait for the pods of before."""
+    """For every StatefulSet that gets new pods and is not ready: its controller would wait for the pods of before."""
+    names = []
+    for step in (s for node in changes for s in walk(node)):
+        if isinstance(step, Restart) and step.kind == "StatefulSet":
+            names.append(step.name)
+        elif isinstance(step, Apply) and step.obj["kind"] == "StatefulSet" and step.change == "update":
+            names.append(str(step.obj["metadata"]["name"]))
     return [
-        Unstick("pods that never became ready would be waited for", "StatefulSet", step.obj["metadata"]["name"])
-        for node in changes
-        for step in walk(node)
-        if isinstance(step, Apply) and step.obj["kind"] == "StatefulSet" and step.change == "update"
-        if always or not live.ready("StatefulSet", step.obj["metadata"]["name"])
+        Unstick("pods that never became ready would be waited for", "StatefulSet", name)
+        for name in names
+        if always or not live.ready("StatefulSet", name)
     ]
 
 

@@ -89,3 +89,9 @@ def test_a_bad_rollout_that_a_killed_update_left_is_taken_back(tiny: System) -> 
     assert command() == before and len(revisions(tiny)) == recorded
     path.write_text(good)
     assert "nothing has changed" in tiny.sdsk8s("update", "tiny", "--yes").out
+
+
+def test_all_leaves_out_what_was_never_started(tiny: System) -> None:
+    for verb in ("undo", "redeploy"):
+        assert "mozart was never started" in tiny.sdsk8s(verb, "all", "--dry-run").out
+        assert tiny.sdsk8s(verb, "mozart", "--dry-run", ok=False).code == 4

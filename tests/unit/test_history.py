@@ -9,7 +9,7 @@ from sdsk8s.model.component import Component
 from sdsk8s.model.history import Revision, fingerprint, images_in, kept_digests, revision_of
 from sdsk8s.model.live import Live
 from sdsk8s.model.names import APPLIED, COMPONENT
-from sdsk8s.planner.history import plan_back, plan_restart, with_digests, with_records
+from sdsk8s.planner.history import plan_back, plan_redeploy, plan_restart, with_digests, with_records
 from sdsk8s.planner.parts import Wanted
 from sdsk8s.planner.steps import Apply, Group, Plan, Record, Restart, Unstick, WaitReady
 from sdsk8s.render.changes import config_changes, tree_changes
@@ -103,6 +103,20 @@ def test_restart_of_one_workload_touches_no_other() -> None:
     there = live(workload("a", "i"), workload("b", "i"))
     steps = plan_restart("app", [[APP]], there, "sds", "a").steps()
     assert [(type(s), getattr(s, "name", "")) for s in steps] == [(Restart, "a"), (WaitReady, "a")]
+
+
+def test_restart_and_redeploy_free_a_statefulset_that_is_not_ready() -> None:
+    stuck = workload("db", "r/db:1@sha256:1", kind="StatefulSet")
+    ready = {**stuck, "status": {"readyReplicas": 1, "updatedReplicas": 1, "replicas": 1}}
+    after = workload("db", "r/db:1@sha256:2", kind="StatefulSet", applied="y")
+
+    def names(plan: Plan) -> list[str]:
+        return [type(s).__name__ for s in plan.steps()]
+
+    assert names(plan_restart("app", [[APP]], live(stuck), "sds")) == ["Restart", "Unstick", "WaitReady"]
+    assert names(plan_restart("app", [[APP]], live(ready), "sds")) == ["Restart", "WaitReady"]
+    for wanted, steps in ((stuck, ["Restart", "Unstick", "WaitReady"]), (after, ["Apply", "Unstick", "WaitReady"])):
+        assert names(plan_redeploy("app", [[Wanted(APP, (wanted,), {})]], live(stuck), "sds"))[:3] == steps
 
 
 def test_restart_waits_for_what_does_not_serve_throughout() -> None:
