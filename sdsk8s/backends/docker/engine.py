@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import docker
 import requests
 import urllib3
-from docker.errors import APIError, DockerException, ImageNotFound
 
+from sdsk8s.backends.deferred import defer
 from sdsk8s.errors import ImageError
+
+defer("paramiko")  # for engines behind ssh:// alone, and half of the time that the docker package takes to load
+import docker  # noqa: E402
+from docker.errors import APIError, DockerException, ImageNotFound  # noqa: E402
 
 OnLine = Callable[[str], None]
 LAST_LINES = 15

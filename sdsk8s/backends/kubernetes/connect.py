@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
-from kubernetes import client, config
 
 from sdsk8s.backends.kubernetes.api import Cluster
+from sdsk8s.backends.kubernetes.library import Configuration, config
 from sdsk8s.errors import ClusterError
 from sdsk8s.model.names import unknown
 
@@ -40,7 +40,7 @@ class Source:
 
     def load(self) -> tuple[Any, str]:
         """(configuration, words of a credentials plug-in that failed)."""
-        configuration = client.Configuration()
+        configuration = Configuration()
         configuration.retries = False
         configuration.socket_options = _KEEPALIVE
         with _spoken() as words:

@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes import client
 
 from sdsk8s.backends.kubernetes.failures import ApiError, is_tls, never_sent, refused, status_of, true_code, unreachable
+from sdsk8s.backends.kubernetes.library import RESTClientObject
 
 AGENT = "sdsk8s"
 JSON = "application/json"
@@ -36,7 +36,7 @@ class Transport:
         self._load = load
         self._lock = threading.Lock()
         self._reloading = threading.Lock()
-        self._client = client.ApiClient(configuration)
+        self._client = RESTClientObject(configuration)
         self._answered = False
         self._skew = timedelta()
         self._hint = ""
@@ -114,7 +114,7 @@ class Transport:
                 return False
             with self._lock:
                 self.configuration = fresh
-                self._client = client.ApiClient(fresh)
+                self._client = RESTClientObject(fresh)
             return True
 
     def _persist(self, method: str, url: str, retry: bool, attempt: Callable[[], Any]) -> Any:
@@ -175,7 +175,7 @@ class Transport:
         if body is not None:
             headers["Content-Type"] = content
             data = json.dumps(body).encode()
-        return self._client.rest_client.pool_manager.request(
+        return self._client.pool_manager.request(
             method,
             self.host + url + ("?" + urlencode(query) if query else ""),
             headers=headers,
