@@ -79,11 +79,11 @@ def copy(request: Request, options: Options) -> int:
     if dst is not None:
         local = Path(request.src).expanduser()
         source = Source.of(local, settings)
-        threading.Thread(target=source.read_ahead, daemon=True).start()
         path = dst.put(local.resolve().name)
         pods = find_pods(endpoint, site, dst, request.pod)
         job = Upload(source, path, tuple(pods), settings, request.container, request.ephemeral, request.restart)
         done = upload_all(endpoint, job, options)
+        _ = source.listing  # what is wrong with it is said once, not by every pod
     else:
         pods = find_pods(endpoint, site, remote, request.pod)
         done = _download_all(endpoint, remote, pods, request, settings)

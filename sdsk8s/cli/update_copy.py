@@ -96,7 +96,8 @@ def tree(source: Path, spec: ImageSpec) -> Source:
         mode = stat.S_IMODE(st.st_mode) & ~0o6022 | 0o444
         entries[name] = Entry(name, "f", mode, st.st_size, st.st_mtime_ns)
         paths[name] = str(path)
-    return Source(Listing(str(source), "d", entries, {}), paths)
+    listing = Listing(str(source), "d", entries, {})
+    return Source(lambda: (listing, paths))
 
 
 def _links(spec: ImageSpec) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import json
 import marshal
 import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from sdsk8s.backends.copy import agent
+from sdsk8s.backends.copy import agent, far
 from sdsk8s.backends.copy.transfer import Outcome, Settings, Source
 from sdsk8s.cli.copying import report
 from sdsk8s.cli.options import Options
@@ -326,11 +327,43 @@ def test_a_small_source_is_read_once(tmp_path: Path) -> None:
 
 def test_a_source_that_changes_under_the_copy_fits_no_digest(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
-    source = Source.of(tmp_path, Settings())
-    (tmp_path / "a").write_bytes(b"123")
+    listing = Source.of(tmp_path, Settings()).listing
+
+    def changed() -> tuple[Listing, dict[str, str]]:
+        (tmp_path / "a").write_bytes(b"123")
+        return listing, {"a": str(tmp_path / "a")}
+
+    source = Source(changed)
     assert source.digests(["a"]) == [bytes(32)]  # equals nothing
     sent = source.payload(list(source.listing.entries.values()))
     assert sent is not None and len(sent) == 5 + 32 and hashlib.sha256(sent[:5]).digest() != sent[5:]
+
+
+def test_hashing_ahead_ends_when_the_other_side_says_something(tmp_path: Path) -> None:
+    for n in range(100):
+        (tmp_path / f"f{n:03}").write_bytes(b"%d" % n)
+    (tmp_path / "large").write_bytes(bytes(agent.BLOCK + 1))
+    entries = agent.listing(str(tmp_path))["entries"]
+    reading, writing = os.pipe()
+    with open(reading, "rb") as source, open(writing, "wb", 0) as other:
+        every = agent._hash_ahead(str(tmp_path), entries, source)
+        assert every == {n: hashlib.sha256(b"%d" % n).digest() for n in range(100)}
+        other.write(b"x")
+        assert len(agent._hash_ahead(str(tmp_path), entries, source)) == 32
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_agent_starts_from_its_compiled_form_and_from_its_text(tmp_path: Path, same: bool) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    text, code = far._source()
+    magic = far.MAGIC_NUMBER.hex() if same else "00000000"
+    argv = [sys.executable, "-I", "-S", "-c", far._BOOT, str(len(text)), str(len(code)), magic]
+    wire = Wire()
+    wire.ask(do="list", path=str(tmp_path))
+    # the form that this Python does not take could not be run
+    sent = (bytes(len(text)) + code if same else text + bytes(len(code))) + wire.sent
+    done = subprocess.run(argv, input=sent, capture_output=True, check=True)
+    assert [e[0] for e in Wire.answer(io.BytesIO(done.stdout))["entries"]] == ["a"]
 
 
 def test_a_wrong_digest_changes_nothing(tmp_path: Path) -> None:

@@ -6,32 +6,40 @@ import json
 import marshal
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from pathlib import Path
+from importlib.util import MAGIC_NUMBER
 from typing import Any
 
+from sdsk8s.backends.copy import agent
 from sdsk8s.backends.copy.endpoint import Endpoint
 from sdsk8s.backends.copy.stream import V4, V5, Cut, NotStarted, Stream
 from sdsk8s.errors import RefusedError, StepError
 from sdsk8s.model.copying import CopyPlan, Listing, parse_listing
 
-_BOOT = "import sys;b=open(0,'rb',1<<17);exec(compile(b.read(int(sys.argv[1])),'sdsk8s-copy','exec'));main(b)"
+# The same Python as ours takes the agent compiled, any other its text.
+_BOOT = (
+    "import sys,marshal;from _frozen_importlib_external import MAGIC_NUMBER as m;b=open(0,'rb',1<<17);_,t,c,v=sys.argv;"
+    "t=b.read(int(t));c=b.read(int(c));"
+    "exec(marshal.loads(c) if m.hex()==v else compile(t,'sdsk8s-copy','exec'));main(b)"
+)
 _MOST = 512 * 1024 * 1024
 _NO_PYTHON = (126, 127)
 
 
 @cache
-def _source() -> bytes:
-    return Path(__file__).with_name("agent.py").read_bytes()
+def _source() -> tuple[bytes, bytes]:
+    """The agent's text, and its compiled form of this Python, which lies there since it was imported."""
+    spec: Any = agent.__spec__
+    return spec.loader.get_source(agent.__name__).encode(), marshal.dumps(spec.loader.get_code(agent.__name__))
 
 
 class Agent:
     """A running agent. NotStarted when the container has no python3; Cut when the connection is lost."""
 
     def __init__(self, endpoint: Endpoint, pod: str, container: str, protocols: Sequence[str] = (V5, V4)) -> None:
-        source = _source()
-        argv = ["python3", "-I", "-S", "-c", _BOOT, str(len(source))]
+        text, code = _source()
+        argv = ["python3", "-I", "-S", "-c", _BOOT, str(len(text)), str(len(code)), MAGIC_NUMBER.hex()]
         self.stream = Stream(endpoint, pod, container, argv, protocols)
-        self.stream.write(source)
+        self.stream.write(text + code)
         self.index: Mapping[str, int] = {}
 
     def ask(self, **command: Any) -> None:

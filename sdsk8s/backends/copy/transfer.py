@@ -77,29 +77,52 @@ class Outcome:
 
 
 class Source:
-    """Local files that go to one or many pods: listed, hashed and read once."""
+    """Local files that go to one or many pods: listed, hashed and read once, while agents start in the pods.
 
-    def __init__(self, listing: Listing, paths: Mapping[str, str]) -> None:
-        self.listing = listing
-        self._paths = paths
-        self._small = sum(e.size + 32 for e in listing.entries.values()) <= _CACHE
+    What is wrong with them is raised by `listing`, to everybody who asks for it.
+    """
+
+    def __init__(self, find: Callable[[], tuple[Listing, Mapping[str, str]]]) -> None:
+        """find: lists them, and says where each path is."""
+        self._find = find
+        self._listed = threading.Event()
+        self._error: Exception | None = None
         self._contents: dict[str, bytes] = {}
         self._digests: dict[str, bytes] = {}
         self._payloads: dict[tuple[str, ...], bytes] = {}
         self._lock = threading.Lock()
+        threading.Thread(target=self._begin, daemon=True).start()
 
     @staticmethod
     def of(path: Path, settings: Settings) -> Source:
-        found = parse_listing(agent.listing(str(path)), str(path))
-        kept = chosen(found, str(path), skip_links=settings.skip_links, limit=settings.max_bytes)
-        return Source(kept, {p: os.path.join(found.real, p) if p else found.real for p in kept.entries})
+        def find() -> tuple[Listing, Mapping[str, str]]:
+            found = parse_listing(agent.listing(str(path)), str(path))
+            kept = chosen(found, str(path), skip_links=settings.skip_links, limit=settings.max_bytes)
+            return kept, {p: os.path.join(found.real, p) if p else found.real for p in kept.entries}
 
-    def read_ahead(self) -> None:
-        """Read and hash small trees beside the start of the agent; one reading serves comparing and sending."""
-        if self._small:
-            self.digests([p for p, e in self.listing.entries.items() if e.kind == "f"])
+        return Source(find)
+
+    def _begin(self) -> None:
+        """List, then read and hash small trees: one reading serves comparing and sending."""
+        try:
+            self._listing, self._paths = self._find()
+            self._small = sum(e.size + 32 for e in self._listing.entries.values()) <= _CACHE
+        except Exception as err:
+            self._error = err
+        finally:
+            self._listed.set()
+        if self._error is None and self._small:
+            self.digests([p for p, e in self._listing.entries.items() if e.kind == "f"])
+
+    @property
+    def listing(self) -> Listing:
+        self._listed.wait()
+        if self._error is not None:
+            raise self._error
+        return self._listing
 
     def digests(self, paths: Sequence[str]) -> list[bytes]:
+        self._listed.wait()
         with self._lock:
             for p in paths:
                 if p not in self._digests:
