@@ -13,7 +13,7 @@ from sdsk8s.model.names import unknown
 from sdsk8s.model.pods import is_ready
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.kubernetes import Cluster
+    from sdsk8s.backends.kubernetes.api import Cluster
     from sdsk8s.cli.session import Session
 
 

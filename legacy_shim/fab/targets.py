@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from sdsk8s.errors import ClusterError, RefusedError, SdsError
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.kubernetes import Cluster
+    from sdsk8s.backends.kubernetes.api import Cluster
     from sdsk8s.backends.ssh import Remote
 
 DAY = 24 * 3600.0
@@ -99,7 +99,7 @@ class PodTarget:
         return self._exec(argv, stdin, None)
 
     def _exec(self, argv: list[str], stdin: bytes | None, timeout: float | None) -> Ended:
-        from sdsk8s.backends.kubernetes import exec_
+        from sdsk8s.backends.kubernetes.exec import exec_
 
         done = exec_(self._cluster, self.name, self._container, argv, stdin=stdin, timeout=timeout or DAY)
         return Ended(done.code, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))

@@ -148,7 +148,7 @@ def _upload_one(endpoint: Endpoint, job: Upload, options: Options, pod: Object, 
 
 def _mark(endpoint: Endpoint, options: Options, pod: Object, container: str, path: str, lasting: bool) -> None:
     """The annotation comes first: a copy that is cut off later must not go unseen."""
-    from sdsk8s.backends.kubernetes import connect
+    from sdsk8s.backends.kubernetes.connect import connect
     from sdsk8s.model.drift import mark
     from sdsk8s.runner.journal import who
 

@@ -59,7 +59,7 @@ def examine(options: Options) -> Iterator[Finding]:
     """All findings. What cannot be asked because something below it is broken is left out, not called broken."""
     # Imported here and not by the threads below: libraries with circular imports do not bear two at once.
     import sdsk8s.backends.docker.engine
-    import sdsk8s.backends.kubernetes
+    import sdsk8s.backends.kubernetes.doctor
     import sdsk8s.backends.registry  # noqa: F401
     from sdsk8s.cli.session import Session
     from sdsk8s.cli.together import together
@@ -135,7 +135,7 @@ def _engine(session: Session) -> Finding:
 
 
 def _cluster(session: Session) -> Iterator[Finding]:
-    from sdsk8s.backends.kubernetes import doctor_checks
+    from sdsk8s.backends.kubernetes.doctor import doctor_checks
 
     try:
         cluster = session.cluster

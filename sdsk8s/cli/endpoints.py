@@ -42,7 +42,7 @@ def dashboards(session: Session, prefix: str) -> Iterator[Dashboards]:
         return
     inside = _service_with(session, DASHBOARDS_PORT) if _here(session, f"{prefix}_PVT_IP") else ""
     if inside:
-        from sdsk8s.backends.kubernetes import forward
+        from sdsk8s.backends.kubernetes.forward import forward
 
         with forward(session.cluster, inside, DASHBOARDS_PORT) as address:
             yield Dashboards(f"http://{address}", engine, *login)
@@ -62,7 +62,7 @@ def _base(session: Session, key: str, port: int, prefix: str) -> Iterator[str]:
     for component in session.catalogue.ordered():
         service = component.addresses.get(key)
         if service and session.site.where(component.name) == "kubernetes":
-            from sdsk8s.backends.kubernetes import forward
+            from sdsk8s.backends.kubernetes.forward import forward
 
             with forward(session.cluster, service, _service_port(component, service, port)) as address:
                 yield f"http://{address}"

@@ -33,7 +33,8 @@ from sdsk8s.render.digests import pin_digests
 from sdsk8s.runner.run import Say
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.kubernetes import Cluster, Informer
+    from sdsk8s.backends.kubernetes.api import Cluster
+    from sdsk8s.backends.kubernetes.informer import Informer
     from sdsk8s.cli.bundles import Bundles
     from sdsk8s.cli.images import Images
 
@@ -119,13 +120,13 @@ class ClusterExecutor:
         self._cluster.patch(step.kind, step.name, {"spec": {"template": notes}})
 
     def _unstick(self, step: Unstick, say: Say) -> str:
-        from sdsk8s.backends.kubernetes import free_stuck_pods
+        from sdsk8s.backends.kubernetes.unstick import free_stuck_pods
 
         freed = free_stuck_pods(self._cluster, step.name, self._timeout, self._cancelled.is_set)
         return f"deleted {', '.join(freed)}" if freed else "none was in the way"
 
     def _record(self, step: Record, say: Say) -> str:
-        from sdsk8s.backends.kubernetes import save_revision
+        from sdsk8s.backends.kubernetes.history import save_revision
         from sdsk8s.model.history import Revision, config_hash, fingerprint, images_in
 
         with self._lock:
@@ -144,22 +145,23 @@ class ClusterExecutor:
         return f"revision {saved.number}"
 
     def _waitready(self, step: WaitReady, say: Say) -> None:
-        from sdsk8s.backends.kubernetes import RolloutReady
+        from sdsk8s.backends.kubernetes.verdict import RolloutReady
 
         self._wait(RolloutReady(step.kind, step.name), say)
 
     def _waitgone(self, step: WaitGone, say: Say) -> None:
-        from sdsk8s.backends.kubernetes import Gone
+        from sdsk8s.backends.kubernetes.verdict import Gone
 
         self._wait(Gone(step.selector), say)
 
     def _waitjob(self, step: WaitJob, say: Say) -> None:
-        from sdsk8s.backends.kubernetes import JobDone
+        from sdsk8s.backends.kubernetes.verdict import JobDone
 
         self._wait(JobDone(step.name), say)
 
     def _wait(self, goal: Any, say: Say) -> None:
-        from sdsk8s.backends.kubernetes import SELECTOR, Informer, wait
+        from sdsk8s.backends.kubernetes.informer import Informer
+        from sdsk8s.backends.kubernetes.wait import SELECTOR, wait
 
         with self._lock:
             if self._informer is None:
@@ -173,7 +175,7 @@ class ClusterExecutor:
         return self._command(step.title(), step.pod, step.container, step.command)
 
     def _command(self, what: str, pod: str, container: str, command: tuple[str, ...]) -> str:
-        from sdsk8s.backends.kubernetes import exec_
+        from sdsk8s.backends.kubernetes.exec import exec_
 
         result = exec_(self._cluster, pod, container, list(command), timeout=self._timeout)
         if result.code != 0:

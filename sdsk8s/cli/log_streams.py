@@ -17,7 +17,7 @@ from sdsk8s.model.live import Object
 from sdsk8s.model.logs import Line, Source, container_state, order, parse_line
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.kubernetes import Cluster
+    from sdsk8s.backends.kubernetes.api import Cluster
 
 Pick = Callable[[Sequence[Object]], list[Source]]
 """From the namespace's pods, the containers that are wanted."""

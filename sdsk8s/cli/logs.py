@@ -100,7 +100,7 @@ def _check(session: Session, pairs: list[tuple[Component, str]], pods: list[Any]
 
 def _nothing(session: Session, pairs: list[tuple[Component, str]], container: str) -> None:
     """Say why there are no lines: wrong container name, stopped, not deployed, or not started yet."""
-    from sdsk8s.backends.kubernetes import snapshot
+    from sdsk8s.backends.kubernetes.snapshot import snapshot
     from sdsk8s.errors import StepError
     from sdsk8s.model.live import Live
     from sdsk8s.planner.parts import is_running, workloads

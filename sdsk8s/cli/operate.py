@@ -225,7 +225,7 @@ def _execute(
     replan: gets the version of the lock that was found.
     put_back: what a failed run has changed goes back to its last revision, under the same lock.
     """
-    from sdsk8s.backends.kubernetes import Lock
+    from sdsk8s.backends.kubernetes.leases import Lock
     from sdsk8s.cli.executor import ClusterExecutor
     from sdsk8s.cli.rollouts import way_back
     from sdsk8s.runner.journal import Journal, new_run_id, who
@@ -272,7 +272,7 @@ def _lock_name(session: Session) -> str:
 
 
 def _lock_version(session: Session) -> str:
-    from sdsk8s.backends.kubernetes import lock_version
+    from sdsk8s.backends.kubernetes.leases import lock_version
 
     return lock_version(session.cluster, _lock_name(session))
 

@@ -67,7 +67,7 @@ def undo(component: str, revision: int | None, reason: str, **kw: Any) -> None:
 @site_options
 def history(component: str | None, **kw: Any) -> None:
     """Revisions of COMPONENT or of every component, newest first."""
-    from sdsk8s.backends.kubernetes import revisions
+    from sdsk8s.backends.kubernetes.history import revisions
     from sdsk8s.cli.render import print_table
     from sdsk8s.cli.session import Session
 

@@ -24,14 +24,14 @@ HASH = 12
 
 def newest(session: Session) -> dict[str, Revision]:
     """{component: its newest revision}."""
-    from sdsk8s.backends.kubernetes import revisions
+    from sdsk8s.backends.kubernetes.history import revisions
 
     return {r.component: r for r in reversed(revisions(session.cluster))}
 
 
 def recorded(session: Session, plan: Plan, wanted: list[Wanted], live: Live, *, from_tree: bool) -> Plan:
     """A plan of start or update with its Record steps, and what it changes against the newest revisions."""
-    from sdsk8s.backends.kubernetes import load_revision
+    from sdsk8s.backends.kubernetes.history import load_revision
     from sdsk8s.render.changes import config_changes, tree_changes
 
     heads = newest(session)
@@ -58,7 +58,7 @@ def recorded(session: Session, plan: Plan, wanted: list[Wanted], live: Live, *, 
 
 def undo(session: Session, target: str, chosen: list[Component], number: int | None) -> Plan:
     """Back to revision `number`, or to the one before what runs."""
-    from sdsk8s.backends.kubernetes import load_revision, revisions
+    from sdsk8s.backends.kubernetes.history import load_revision, revisions
 
     live = session.snapshot()
     wanted: list[Wanted] = []
@@ -86,7 +86,7 @@ def undo(session: Session, target: str, chosen: list[Component], number: int | N
 
 
 def _pick(session: Session, c: Component, there: Sequence[Revision], live: Live, number: int | None) -> Revision | None:
-    from sdsk8s.backends.kubernetes import load_revision
+    from sdsk8s.backends.kubernetes.history import load_revision
 
     if number is not None:
         for r in there:
@@ -105,7 +105,7 @@ def _pick(session: Session, c: Component, there: Sequence[Revision], live: Live,
 
 def redeploy(session: Session, target: str, chosen: list[Component]) -> Plan:
     """New pods from what each recorded tag means now."""
-    from sdsk8s.backends.kubernetes import load_revision
+    from sdsk8s.backends.kubernetes.history import load_revision
     from sdsk8s.model.history import images_in
 
     live = session.snapshot()
@@ -146,7 +146,7 @@ def way_back(session: Session, plan: Plan, report: Report) -> tuple[Plan | None,
 
     A component whose own steps all went well stays new and is recorded; others are put back as a whole.
     """
-    from sdsk8s.backends.kubernetes import load_revision
+    from sdsk8s.backends.kubernetes.history import load_revision
 
     states = {id(o.step): o.state for o in report.outcomes}
     heads = newest(session)

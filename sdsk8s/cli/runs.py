@@ -15,7 +15,7 @@ import click
 from sdsk8s.cli.options import Options, site_options
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.kubernetes import Lock
+    from sdsk8s.backends.kubernetes.leases import Lock
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -180,7 +180,7 @@ def lock_release(force: bool, **kw: Any) -> None:
 
 
 def _lock(options: Options) -> Lock:
-    from sdsk8s.backends.kubernetes import Lock
+    from sdsk8s.backends.kubernetes.leases import Lock
     from sdsk8s.cli.session import Session
     from sdsk8s.runner.journal import who
 

@@ -23,7 +23,7 @@ from sdsk8s.planner.parts import Wanted
 from sdsk8s.render.objects import render
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.kubernetes import Cluster
+    from sdsk8s.backends.kubernetes.api import Cluster
     from sdsk8s.cli.bundles import Bundles
     from sdsk8s.cli.images import Images
 
@@ -48,7 +48,7 @@ class Session:
 
     @cached_property
     def cluster(self) -> Cluster:
-        from sdsk8s.backends.kubernetes import connect
+        from sdsk8s.backends.kubernetes.connect import connect
 
         return connect(self.site.context, self.options.kubeconfig, self.site.namespace)
 
@@ -74,7 +74,7 @@ class Session:
 
     def snapshot(self) -> Live:
         """The cluster as it is now; image digests are added when they are known."""
-        from sdsk8s.backends.kubernetes import snapshot
+        from sdsk8s.backends.kubernetes.snapshot import snapshot
 
         return Live(objects=snapshot(self.cluster))
 

@@ -18,7 +18,7 @@ from sdsk8s.model.pods import Program, parse_supervisorctl, supervised
 from sdsk8s.model.status import Answer, Probes
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.kubernetes import Cluster
+    from sdsk8s.backends.kubernetes.api import Cluster
     from sdsk8s.cli.session import Session
 
 KINDS = ("Deployment", "StatefulSet", "Pod", "Service")
@@ -31,7 +31,7 @@ SSH_SECONDS = 45.0
 
 def gather(session: Session, chosen: list[Component]) -> tuple[Live, Probes]:
     """ClusterError when the snapshot itself cannot be had; a probe that fails is an answer like any other."""
-    from sdsk8s.backends.kubernetes import snapshot
+    from sdsk8s.backends.kubernetes.snapshot import snapshot
 
     here = session.here(chosen)
     machines: dict[tuple[str, str, str], Callable[[], Any]] = {
@@ -84,7 +84,7 @@ def _probes(found: dict[tuple[str, str, str], Any], nodes: list[str]) -> Probes:
 
 
 def _ask_store(cluster: Cluster, store: Component, pod: str) -> Answer:
-    from sdsk8s.backends.kubernetes import exec_
+    from sdsk8s.backends.kubernetes.exec import exec_
 
     assert store.check is not None
     done = exec_(cluster, pod, store.check.container, list(store.check.command), timeout=ASK_SECONDS)
@@ -93,7 +93,7 @@ def _ask_store(cluster: Cluster, store: Component, pod: str) -> Answer:
 
 
 def ask_supervisord(cluster: Cluster, pod: Object) -> list[Program] | str:
-    from sdsk8s.backends.kubernetes import exec_
+    from sdsk8s.backends.kubernetes.exec import exec_
 
     name, container = _name(pod), pod["spec"]["containers"][0]["name"]
     done = exec_(cluster, name, container, SUPERVISORCTL, timeout=ASK_SECONDS)

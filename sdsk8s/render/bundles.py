@@ -6,8 +6,6 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
-
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.bundle import ANNOTATION, DEFAULT_FOLDER, ENV, KEY_SECRET, STEP, BundleFile, BundleSpec
 from sdsk8s.model.names import APPLIED, CONFIG_HASH
@@ -25,6 +23,8 @@ def render_file(site: Site, spec: BundleFile, text: bytes, queue: str) -> bytes:
     Raises ConfigError for a template with a fault, and for a secret value in a file that is not declared secret.
     """
     if not spec.raw:
+        import jinja2
+
         env = jinja2.Environment(keep_trailing_newline=True, autoescape=False)
         try:
             template = env.from_string(text.decode())

@@ -6,8 +6,6 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
-
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component, ConfigFile
@@ -68,6 +66,8 @@ def _object(site: Site, name: str, files: Mapping[str, str], secret: bool) -> di
 
 
 def _render(text: str, values: Mapping[str, Any], entry: ConfigFile, site: Site) -> str:
+    import jinja2
+
     # Undefined names become empty text: the legacy tool's templates count on it.
     env = jinja2.Environment(keep_trailing_newline=True, autoescape=False)
     try:

@@ -12,7 +12,14 @@ import pytest
 from fake_apiserver import FakeApiServer, Handler, times
 from kubernetes import client
 
-from sdsk8s.backends.kubernetes import ApiError, Cluster, Informer, Lock, RolloutReady, exec_, review, wait
+from sdsk8s.backends.kubernetes.access import review
+from sdsk8s.backends.kubernetes.api import Cluster
+from sdsk8s.backends.kubernetes.exec import exec_
+from sdsk8s.backends.kubernetes.failures import ApiError
+from sdsk8s.backends.kubernetes.informer import Informer
+from sdsk8s.backends.kubernetes.leases import Lock
+from sdsk8s.backends.kubernetes.verdict import RolloutReady
+from sdsk8s.backends.kubernetes.wait import wait
 from sdsk8s.errors import ClusterError, RefusedError, WaitError
 
 PODS = "/api/v1/namespaces/sds/pods"

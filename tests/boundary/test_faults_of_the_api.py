@@ -12,7 +12,10 @@ import pytest
 from fake_apiserver import FakeApiServer, Handler, times
 from kubernetes import client
 
-from sdsk8s.backends.kubernetes import Cluster, Gone, Lock, RolloutReady, lock_version, wait
+from sdsk8s.backends.kubernetes.api import Cluster
+from sdsk8s.backends.kubernetes.leases import Lock, lock_version
+from sdsk8s.backends.kubernetes.verdict import Gone, RolloutReady
+from sdsk8s.backends.kubernetes.wait import wait
 from sdsk8s.errors import ClusterError, RefusedError, WaitError
 
 PODS = "/api/v1/namespaces/sds/pods"

@@ -12,22 +12,16 @@ from typing import Any
 import pytest
 from conftest import Lab, eventually
 
-from sdsk8s.backends.kubernetes import (
-    ApiError,
-    Cluster,
-    Gone,
-    JobDone,
-    Lock,
-    RolloutReady,
-    connect,
-    exec_,
-    foreign_fields,
-    review,
-    snapshot,
-    wait,
-)
-from sdsk8s.backends.kubernetes.access import NEEDS, role
-from sdsk8s.backends.kubernetes.snapshot import KINDS
+from sdsk8s.backends.kubernetes.access import NEEDS, review, role
+from sdsk8s.backends.kubernetes.api import Cluster
+from sdsk8s.backends.kubernetes.connect import connect
+from sdsk8s.backends.kubernetes.exec import exec_
+from sdsk8s.backends.kubernetes.failures import ApiError
+from sdsk8s.backends.kubernetes.leases import Lock
+from sdsk8s.backends.kubernetes.ownership import foreign_fields
+from sdsk8s.backends.kubernetes.snapshot import KINDS, snapshot
+from sdsk8s.backends.kubernetes.verdict import Gone, JobDone, RolloutReady
+from sdsk8s.backends.kubernetes.wait import wait
 from sdsk8s.errors import ClusterError, RefusedError, WaitError
 
 pytestmark = pytest.mark.lab

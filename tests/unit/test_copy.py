@@ -580,7 +580,7 @@ def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: pytest.Captu
 def test_a_pipe_as_the_source_is_called_by_its_name(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(RefusedError, match="pipes are not copied"):
-        Source.of(tmp_path / "pipe", Settings())
+        _ = Source.of(tmp_path / "pipe", Settings()).listing
 
 
 def read_denied(tree: Path) -> list[str]:
@@ -607,7 +607,8 @@ def test_a_file_that_is_gone_fits_no_digest(tmp_path: Path, size: int) -> None:
 def test_a_file_of_ours_that_is_gone_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1")
     source = Source.of(tmp_path, Settings())
+    entry = source.listing.entries["a"]
     (tmp_path / "a").unlink()
     with pytest.raises(StepError, match="cannot be read any more") as err:
-        source.send(source.listing.entries["a"], 0, None, lambda size, name: None)  # type: ignore[arg-type]
+        source.send(entry, 0, None, lambda size, name: None)  # type: ignore[arg-type]
     assert err.value.target == str(tmp_path / "a")

@@ -180,7 +180,7 @@ def _file(entry: Mapping[str, Any], key: str, folder: Path) -> Iterator[str | No
 
 
 def _library(context: str | None, kubeconfig: str | None, namespace: str) -> Endpoint:
-    from sdsk8s.backends.kubernetes import connect
+    from sdsk8s.backends.kubernetes.connect import connect
 
     transport = connect(context, kubeconfig, namespace).transport
     c = transport.configuration
