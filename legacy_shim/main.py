@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -17,6 +18,9 @@ def run(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     if all(w.startswith("-") for w in words) and "_SDS_COMPLETE" not in os.environ:
         return _without_verb(words)
+    from sdsk8s.cli.main import LOADING
+
+    gc.set_threshold(LOADING)
     from legacy_shim.tree import root
     from sdsk8s.cli.group import guarded
 

@@ -5,8 +5,11 @@ Help is printed without click, whose loading takes longer than all the rest; `gr
 
 from __future__ import annotations
 
+import gc
 import sys
 
+LOADING = 50_000
+"""New objects between two looks for garbage: at Python's 700, loading modules is interrupted by dozens in vain."""
 COMMANDS: dict[str, tuple[str, str]] = {
     "configure": ("sdsk8s.cli.configure:configure", "Write the site's configuration: asked, or from a file."),
     "config": ("sdsk8s.cli.configure:config", "Check the site's configuration; each oddity with its line."),
@@ -67,6 +70,7 @@ def main(argv: list[str] | None = None) -> None:
     if words in (["--help"], ["-h"]):
         sys.stdout.write(help_text())
         sys.exit(0)
+    gc.set_threshold(LOADING)
     from sdsk8s.cli.group import cli, guarded
 
     sys.exit(guarded(lambda: cli.main(args=argv, prog_name="sdsk8s", standalone_mode=False)))
