@@ -35,7 +35,7 @@ def scale(target: str, replicas: int, **kw: Any) -> None:
     (component,) = choose(session, "scale", aim.component)
 
     def make() -> Any:
-        from sdsk8s.backends.kubernetes import autoscalers
+        from sdsk8s.backends.kubernetes.autoscalers import autoscalers
 
         live = session.snapshot()
         scalers, hidden = autoscalers(session.cluster)
