@@ -9,7 +9,6 @@ import socketserver
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,7 +142,8 @@ def test_waits_until_the_service_comes_up() -> None:
         [sys.executable, str(SCRIPT), "--timeout", "20", "--interval", "0.1", f"http://127.0.0.1:{port}/"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    time.sleep(0.5)
+    assert process.stdout
+    first = process.stdout.readline()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -157,7 +157,7 @@ def test_waits_until_the_service_comes_up() -> None:
     with serving(http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)):
         out, _ = process.communicate(timeout=20)
     assert process.returncode == 0
-    first, last = out.splitlines()
+    (last,) = out.splitlines()
     assert "connection refused" in first and "ready" in last
 
 

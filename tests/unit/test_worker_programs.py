@@ -101,10 +101,11 @@ buffer_size=1000
 stderr_logfile=/dev/fd/2
 stderr_logfile_maxbytes=0
 [program:broken]
-command=sh -c "echo no broker here; sleep 0.3; exit 3"
+command=sh -c "echo no broker here; sleep 2; exit 3"
 process_name=%(program_name)s-%(process_num)02d
 numprocs=%(ENV_SDS_PROCESSES)s
 stopwaitsecs=%(ENV_SDS_STOP_SECONDS)s
+startsecs=5
 startretries=0
 redirect_stderr=true
 stdout_events_enabled=true
