@@ -6,12 +6,15 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_apiserver import FakeApiServer, Handler, times
 from kubernetes import client
 
+from sdsk8s.backends.copy.endpoint import Endpoint
+from sdsk8s.backends.copy.transfer import Settings, Source, Target, upload
 from sdsk8s.backends.kubernetes.access import review
 from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.exec import exec_
@@ -20,7 +23,7 @@ from sdsk8s.backends.kubernetes.informer import Informer
 from sdsk8s.backends.kubernetes.leases import Lock
 from sdsk8s.backends.kubernetes.verdict import RolloutReady
 from sdsk8s.backends.kubernetes.wait import wait
-from sdsk8s.errors import ClusterError, RefusedError, WaitError
+from sdsk8s.errors import ClusterError, RefusedError, StepError, WaitError
 
 PODS = "/api/v1/namespaces/sds/pods"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/sds/deployments"
@@ -438,3 +441,37 @@ def test_a_silent_server_does_not_hold_exec_for_ever(api: FakeApiServer, cluster
     with pytest.raises(ClusterError, match="did not end within 1 s"):
         exec_(cluster, "p", "main", ["true"], timeout=1)
     assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize(
+    ("words", "phase", "what", "says"),
+    [
+        ('exec: "python3": executable file not found in $PATH', "Running", "has no python3", "executable file"),
+        ('container not found ("main")', "Failed", "the pod went away", "Evicted: its volume is full"),
+    ],
+)
+def test_a_copy_tells_an_ended_container_from_one_without_python(
+    api: FakeApiServer, tmp_path: Path, words: str, phase: str, what: str, says: str
+) -> None:
+    (tmp_path / "f").write_text("1")
+    pod = {"metadata": {"name": "p", "uid": "u"}, "status": {"phase": phase}}
+    if phase == "Failed":
+        pod["status"] |= {"reason": "Evicted", "message": "its volume is full"}  # type: ignore[operator]
+    api.put(PODS, pod)
+    failure = {"status": "Failure", "reason": "InternalError", "message": words}
+    serve(api, lambda h: h.frame(3, json.dumps(failure).encode()))
+    source = Source.of(tmp_path / "f", Settings())
+    with pytest.raises(StepError, match=what) as err:
+        upload(
+            Endpoint(api.url, "sds", None, {}), Target("p", "main", "u"), source, "/data/f", Settings(), Silent(),
+            lambda real: None,
+        )  # fmt: skip
+    assert says in err.value.words
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def planned(self, pod: str, plan: object) -> None: ...
+    def moved(self, pod: str, size: int, name: str) -> None: ...
+    def note(self, pod: str, text: str) -> None: ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import select
 import socket
 import ssl
@@ -26,6 +27,8 @@ IDLE_SECONDS = 60.0
 _STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
 _HEAD = 15  # two bytes, eight of length, four of mask, the channel
 _WORDS = 64 * 1024
+_GONE = re.compile(r"container not found|not running|stopped (container|state)|task \S+ not found", re.I)
+"""What runtimes and kubelets say of a container that has ended, and not of a program that it does not have."""
 
 
 class Cut(ClusterError):
@@ -234,6 +237,8 @@ class Stream:
             self.code = int(code)
         else:
             self._message = str(status.get("message") or "the command ended without an exit code")
+            if _GONE.search(self._message):
+                raise Cut("the container does not run", target=self.where, words=self._message)
             raise NotStarted("the command could not be run", target=self.where, words=self._message)
 
     def _said(self) -> str:

@@ -368,9 +368,11 @@ def _still_there(endpoint: Endpoint, to: Target, cut: Cut) -> None:
         code, pod = endpoint.get(endpoint.path(to.pod))
     except ClusterError:
         return
-    meta = pod.get("metadata") or {}
-    if code == 404 or meta.get("deletionTimestamp") or (code == 200 and meta.get("uid") != to.uid):
+    meta, status = pod.get("metadata") or {}, pod.get("status") or {}
+    ended = status.get("phase") in ("Succeeded", "Failed")
+    if code == 404 or ended or meta.get("deletionTimestamp") or (code == 200 and meta.get("uid") != to.uid):
+        why = ": ".join(str(status[k]) for k in ("reason", "message") if status.get(k)) if ended else ""
         raise StepError(
-            "the pod went away under the copy", target=f"pod {to.pod}", words=cut.words,
+            "the pod went away under the copy", target=f"pod {to.pod}", words=why or cut.words,
             next="sdsk8s status, then the same copy again",
         ) from None  # fmt: skip
