@@ -86,7 +86,10 @@ def _paths(paths: tuple[Path, ...]) -> tuple[dict[str, int], list[Finding]]:
             if file.suffix in (".yaml", ".yml") and file.name != COMPONENT_FILE:
                 docs = [d for d in read_all(file) if isinstance(d, dict) and d.get("kind")]
                 by_folder.setdefault(file.parent, []).extend(docs)
-        sets += [objects for objects in by_folder.values() if objects]
+        new = [objects for objects in by_folder.values() if objects]
+        if not new and not any(p in inside for p in dockerfiles):
+            raise ConfigError("there is nothing to check", target=str(path))
+        sets += new
     return look(sets, declared, dockerfiles)
 
 
@@ -110,14 +113,35 @@ def _declared(root: Path) -> Objects:
 def look(sets: list[Objects], declared: Objects, dockerfiles: list[Path]) -> tuple[dict[str, int], list[Finding]]:
     from sdsk8s.lint import schema
     from sdsk8s.lint.dockerfile import dockerfile_findings
-    from sdsk8s.lint.together import findings
 
     found: list[Finding] = []
     more = [*declared, *(o for objects in sets for o in objects)]
     for objects in sets:
-        found += findings(objects, more)
+        found += _findings(objects, more)
         if schema.available():
             found += schema.schema_findings(objects)
     for path in dockerfiles:
         found += dockerfile_findings(path)
     return {"objects": sum(len(objects) for objects in sets), "Dockerfiles": len(dockerfiles)}, found
+
+
+def _findings(objects: Objects, more: Objects) -> list[Finding]:
+    from sdsk8s.lint.finding import Finding, name_of
+    from sdsk8s.lint.together import findings
+
+    def odd(obj: Any) -> bool:
+        try:
+            findings([obj], [obj])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return True
+        return False
+
+    try:
+        return findings(objects, more)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # Rules read fields as their kinds have them; what is made of other types is left to the schemas.
+        wrong = [o for o in more if odd(o)]
+        rest = [o for o in objects if o not in wrong]
+        words = "its fields are not of the types that its kind has: no other rule looked at it"
+        found = [Finding("schema", name_of(o), words) for o in objects if o in wrong]
+        return found + findings(rest, [o for o in more if o not in wrong])

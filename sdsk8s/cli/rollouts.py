@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sdsk8s.errors import ClusterError, RefusedError, UsageError
+from sdsk8s.errors import ClusterError, ImageError, RefusedError, UsageError
 from sdsk8s.model.component import Component
 from sdsk8s.model.history import Revision, Trees
-from sdsk8s.model.live import Live
+from sdsk8s.model.live import Live, Object
 from sdsk8s.planner import parts
 from sdsk8s.planner.history import plan_back, plan_redeploy, plan_restart, with_digests, with_records
 from sdsk8s.planner.parts import Wanted
@@ -77,12 +77,32 @@ def undo(session: Session, target: str, chosen: list[Component], number: int | N
             notes.append(f"{c.name} has no earlier revision than what runs")
             continue
         objects, _ = load_revision(session.cluster, chosen_one)
+        _refuse_gone(session, chosen_one, objects, live)
         wanted.append(Wanted(c, tuple(objects), {}))
         why = f": {chosen_one.reason}" if chosen_one.reason else ""
         notes.append(f"{c.name}: revision {chosen_one.number} of {chosen_one.when} by {chosen_one.who}{why}")
         extra = set(parts.workloads(c, live)) - {(o["kind"], o["metadata"]["name"]) for o in objects}
         notes += [f"{kind}/{name} is not in that revision and stays as it is" for kind, name in sorted(extra)]
     return plan_back("undo", target, session.levels(wanted), live, session.site.namespace, tuple(notes))
+
+
+def _refuse_gone(session: Session, revision: Revision, objects: Sequence[Object], live: Live) -> None:
+    """RefusedError when the site's registry says that it has lost an image which nothing runs now: pods would wait."""
+    from sdsk8s.model.history import containers, images_in
+
+    there = [obj for c in session.catalogue.ordered() for key in parts.workloads(c, live) if (obj := live.get(*key))]
+    runs = {str(c.get("image", "")) for obj in there for c in containers(obj)}
+    pinned = {f"{ref}@{digest}" for ref, digest in images_in(objects).items()} - runs
+    for ref in sorted(r for r in pinned if r.startswith(f"{session.site.registry}/")):
+        try:
+            found = session.images.registry.digest(ref)
+        except ImageError:
+            return  # it cannot be asked from here: the nodes will
+        if found is None:
+            raise RefusedError(
+                f"revision {revision.number} of {revision.component} needs an image that its registry no longer has",
+                target=ref, words="nothing was changed", next=f"sdsk8s history {revision.component}: another revision",
+            )  # fmt: skip
 
 
 def _pick(session: Session, c: Component, there: Sequence[Revision], live: Live, number: int | None) -> Revision | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,3 +96,13 @@ def test_all_leaves_out_what_was_never_started(tiny: System) -> None:
     for verb in ("undo", "redeploy"):
         assert "mozart was never started" in tiny.sdsk8s(verb, "all", "--dry-run").out
         assert tiny.sdsk8s(verb, "mozart", "--dry-run", ok=False).code == 4
+
+
+def test_an_undo_to_an_image_that_the_registry_has_lost_is_refused(tiny: System) -> None:
+    before, oldest = image(tiny), revisions(tiny)[-1]
+    (digest,) = oldest["images"].values()
+    url = f"http://{tiny.lab.registry}/v2/killed/tiny/manifests/{digest}"
+    urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
+    done = tiny.sdsk8s("undo", "tiny", str(oldest["number"]), "--yes", ok=False)
+    assert done.code == 4 and "no longer has" in done.err and digest in done.err, done.err
+    assert image(tiny) == before

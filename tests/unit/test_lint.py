@@ -44,9 +44,11 @@ def test_what_we_ship_is_clean() -> None:
     assert found(ROOT / "manifests", ROOT / "dockerfiles") == []
 
 
-def test_a_missing_path_is_an_error() -> None:
-    done = CliRunner().invoke(lint, ["/nonexistent/x"])
-    assert done.exit_code != 0
+def test_a_path_with_nothing_to_check_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "values.yaml").write_text("- 1\n")
+    for path in ("/nonexistent/x", str(tmp_path), str(tmp_path / "values.yaml")):
+        done = CliRunner().invoke(lint, [path])
+        assert "nothing to check" in str(done.exception), done.output
 
 
 def test_keys_of_an_object_known_by_its_metadata_are_not_guessed() -> None:
