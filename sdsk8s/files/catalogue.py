@@ -12,6 +12,7 @@ from sdsk8s.files.data import folder
 from sdsk8s.files.yamlfile import read_all, read_mapping
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component, component_from_dict
+from sdsk8s.model.names import WORKLOADS
 from sdsk8s.model.overlay import DIRECTIVE, merge_component, merge_manifests
 
 
@@ -89,6 +90,31 @@ def _component(stack: list[_Folder]) -> Component:
             raise ConfigError(
                 "these changes do not fit the component", target=str(entry.file), words=str(err)
             ) from None
+    for obj in objects:
+        if odd := _odd(obj):
+            where = str((above or [base])[0].file.parent)
+            raise ConfigError(f"{obj['kind']}/{obj['metadata']['name']}: {odd}", target=where)
     data.pop("extends", None)
     folders = tuple(str(entry.file.parent) for entry in [*above, base])
     return component_from_dict(data, str((above or [base])[0].file), objects, folders)
+
+
+def _odd(obj: Mapping[str, Any]) -> str:
+    """What of an object is of another type than all that follows takes for granted, or ""."""
+    places = ["metadata.labels", "metadata.annotations"]
+    if obj["kind"] in (*WORKLOADS, "Job"):
+        places += ["spec", "spec.template", "spec.template.metadata", "spec.template.spec"]
+    for place in places:
+        *above, last = place.split(".")
+        holder: Any = obj
+        for key in above:
+            holder = holder.get(key, {})
+        if last in holder and not isinstance(holder[last], Mapping):
+            return f"{place} is not a mapping"
+    if len(places) > 2:
+        pod = obj.get("spec", {}).get("template", {}).get("spec", {})
+        for key in ("initContainers", "containers"):
+            found = pod.get(key, [])
+            if not isinstance(found, list) or not all(isinstance(c, Mapping) and "name" in c for c in found):
+                return f"spec.template.spec.{key} is not a list of mappings with a name"
+    return ""

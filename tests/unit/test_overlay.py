@@ -168,3 +168,22 @@ def test_the_example_for_public_packages_loads() -> None:
     (container,) = api["spec"]["template"]["spec"]["containers"]
     assert "httpGet" not in container["readinessProbe"] and "httpGet" in container["livenessProbe"]
     assert {c.file for c in mozart.config if c.into == "mozart-indexer"} == {"indexer.json"}
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        ({"spec": {"template": {"spec": {"containers": "nope"}}}}, "containers is not a list"),
+        ({"spec": {"template": {"spec": {"containers": [{"image": "i"}]}}}}, "containers is not a list"),
+        ({"spec": {"template": None}}, "spec.template is not a mapping"),
+        ({"metadata": {"name": "a", "labels": ["x"]}}, "metadata.labels is not a mapping"),
+    ],
+)
+def test_objects_of_another_shape_are_refused_with_their_name(tmp_path: Path, odd: dict[str, Any], words: str) -> None:
+    component = tmp_path / "manifests/mine"
+    component.mkdir(parents=True)
+    (component / "component.yaml").write_text("name: mine\n")
+    (component / "a.yaml").write_text(yaml.safe_dump({**deployment(), **odd}))
+    with pytest.raises(ConfigError, match="Deployment/a") as err:
+        load_catalogue([str(tmp_path / "manifests")])
+    assert words in err.value.what and err.value.target == str(component)
