@@ -96,22 +96,29 @@ class Bundles:
 
     @cached_property
     def identity(self) -> Any:
-        """The site's age key, made when there is none: SDS_HOME/bundle.key, mode 0600."""
+        """The site's age key, SDS_HOME/bundle.key, mode 0600. When there is none: a new one, which a push keeps."""
         import pyrage
 
         path = Path(self._site.home) / KEY_FILE
         if not path.exists():
-            fresh = pyrage.x25519.Identity.generate()
-            part = path.with_name(f"{KEY_FILE}.new-{os.getpid()}")
-            with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-                file.write(f"{fresh}\n")
-            part.replace(path)
+            return pyrage.x25519.Identity.generate()
         if path.stat().st_mode & 0o077:
             raise ConfigError("others can read this key", target=str(path), next=f"chmod 600 {path}")
         try:
             return pyrage.x25519.Identity.from_str(path.read_text().strip())
         except pyrage.IdentityError as err:
             raise ConfigError("this is no age key", target=str(path), words=str(err)) from None
+
+    def _keep_key(self) -> None:
+        path = Path(self._site.home) / KEY_FILE
+        with self._lock:
+            if not path.exists():
+                part = path.with_name(f"{KEY_FILE}.new-{os.getpid()}")
+                with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+                    file.write(f"{self.identity}\n")
+                part.replace(path)
+            elif path.read_text().strip() != str(self.identity):
+                raise StepError("the key was changed meanwhile", target=str(path), next="ship again")
 
     def fingerprint(self) -> str:
         """Six digits that tell one key from another."""
@@ -137,6 +144,7 @@ class Bundles:
         known, place, layer = self._known[file], self._place(file), LAYER
         notes = {"org.opencontainers.image.title": place.name, "sdsk8s.queue": known.queue, "sdsk8s.content": known.id}
         if encrypt:
+            self._keep_key()
             sealed = place.with_name(place.name + ".age")
             with place.open("rb") as plain, sealed.open("wb") as target:
                 pyrage.encrypt_io(plain, target, [self.identity.to_public()])

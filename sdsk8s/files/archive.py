@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import glob
 import hashlib
 import io
 import os
@@ -20,12 +21,14 @@ _LEVEL = 9
 
 
 def pack(archive: Archive, target: Path) -> tuple[str, int]:
-    """Write `target` and `target.sha256`; (sha256, bytes). Mode 0600, since an archive may hold secrets.
+    """Write `target` and `target.sha256`; (sha256, bytes). An archive has mode 0600, since it may hold secrets.
 
     Sorted members, fixed times, owners and compression level. A pack that is killed leaves an earlier file whole.
     StepError when a file is no longer what it was when the archive was planned.
     """
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for old in target.parent.glob(f"{glob.escape(target.name)}.part-*"):
+        old.unlink(missing_ok=True)  # of a ship that was killed
     part = target.with_name(f"{target.name}.part-{os.getpid()}")
     seen = hashlib.sha256()
     try:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,40 @@ def test_a_file_that_changes_in_mid_pack_is_named_and_the_earlier_bundle_stays(s
     with pytest.raises(StepError, match="changed while it was packed"):
         pack(whole, target)
     assert target.read_bytes() == before and not list(tmp_path.glob("*.part-*"))
+
+
+def test_what_a_killed_pack_has_left_goes_with_the_next(site: Site, tmp_path: Path) -> None:
+    whole, _ = Bundles(site, Registry()).archives(component(), "small")
+    (tmp_path / "x[1].tbz2.part-1").write_text("secrets")
+    (tmp_path / "x1.tbz2.part-1").touch()
+    pack(whole, tmp_path / "x[1].tbz2")
+    assert sorted(os.listdir(tmp_path)) == ["ops", "sds", "x1.tbz2.part-1", "x[1].tbz2", "x[1].tbz2.sha256"]
+
+
+class Taking(Registry):
+    """Takes any artifact; `got` is what was in its file."""
+
+    got = b""
+
+    def put_artifact(self, ref: str, file: Path, kind: str, layer: str, notes: Mapping[str, str]) -> str:
+        self.got = file.read_bytes()
+        return "sha256:1"
+
+
+def test_the_key_is_made_by_a_push_not_by_a_plan(site: Site) -> None:
+    registry, key = Taking(), Path(site.home) / "bundle.key"
+    bundles = Bundles(site, registry)
+    _, code = bundles.archives(component(), "small")
+    mark = bundles.fingerprint()
+    assert not key.exists()
+    bundles.pack(code.file, code.id)
+    bundles.push(code.file, "r/x:1", True)
+    assert key.stat().st_mode & 0o777 == 0o600 and Bundles(site, registry).fingerprint() == mark
+    packed = pyrage.decrypt(registry.got, [pyrage.x25519.Identity.from_str(key.read_text().strip())])
+    assert packed == (Path(site.home) / "code_configs" / code.file).read_bytes()
+    key.write_text(f"{pyrage.x25519.Identity.generate()}\n")
+    with pytest.raises(StepError, match="changed meanwhile"):
+        bundles.push(code.file, "r/x:1", True)
 
 
 def test_a_secret_in_a_file_that_is_not_declared_secret_is_refused(site: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from s3server import ACCESS, SECRET, S3Server, serve
 
+from sdsk8s.backends.aws import connect
 from sdsk8s.backends.aws.bundles import BundleStore, endpoint
 from sdsk8s.errors import CloudError
 from sdsk8s.model.site import Site
@@ -55,6 +57,7 @@ def test_put_replace_and_state(server: S3Server, tmp_path: Path) -> None:
 UPLOAD = """
 import sys
 from pathlib import Path
+from sdsk8s.backends.aws import connect
 from sdsk8s.backends.aws.bundles import BundleStore
 from sdsk8s.model.site import Site
 url, access, secret, file, key = sys.argv[1:]
@@ -109,6 +112,28 @@ def test_faults_are_explained(server: S3Server, tmp_path: Path, monkeypatch: pyt
     with pytest.raises(CloudError, match="no AWS credentials") as err:
         BundleStore(Site(home="/", s3_endpoint=server.url), "code").stored("x")
     assert "AWS_ACCESS_KEY" in err.value.next
+
+
+def test_an_upload_that_is_refused_is_told_in_the_services_words(server: S3Server, tmp_path: Path) -> None:
+    store, file = BundleStore(site(server), "code"), tmp_path / "x"
+    file.write_bytes(b"1")
+    with pytest.raises(CloudError) as err:
+        put(store, file, "k" * 2000, "id")
+    assert "KeyTooLong" in err.value.words or "InvalidRequest" in err.value.words, err.value.words
+
+
+def test_a_service_that_takes_connections_and_says_nothing_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = connect.Config
+    monkeypatch.setattr(connect, "Config", lambda **kw: kept(**{**kw, "read_timeout": kw["read_timeout"] / 40}))
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        silent = Site(home="/", config={"AWS_ACCESS_KEY": "a", "AWS_SECRET_KEY": "b"}, s3_endpoint=url)
+        start = time.monotonic()
+        with pytest.raises(CloudError, match="does not answer") as err:
+            BundleStore(silent, "code").stored("x")
+    assert time.monotonic() - start < 5 and url in err.value.words
 
 
 def test_endpoints() -> None:

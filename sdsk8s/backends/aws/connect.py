@@ -14,6 +14,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -45,7 +46,7 @@ def client(site: Site, service: str, endpoint: str = "") -> Any:
     if config.get("AWS_ACCESS_KEY") and config.get("AWS_SECRET_KEY"):
         keys["aws_access_key_id"] = str(config["AWS_ACCESS_KEY"])
         keys["aws_secret_access_key"] = str(config["AWS_SECRET_KEY"])
-    settings = Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": 3, "mode": "standard"})
+    settings = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3, "mode": "standard"})
     region = str(config.get("AWS_REGION") or "us-east-1")
     with explained(service):
         session = botocore.session.Session()
@@ -75,7 +76,7 @@ def explained(target: str) -> Iterator[None]:
         ) from None
     except NoRegionError as err:
         raise CloudError("no AWS region is set", target=target, words=str(err), next="set AWS_REGION") from None
-    except EndpointConnectionError as err:
+    except (HTTPClientError, EndpointConnectionError) as err:
         raise CloudError(
             "the service does not answer", target=target, words=str(err), next="check the endpoint and the network"
         ) from None
