@@ -61,7 +61,7 @@ def plan_ship(
     head: list[Node] = [
         parts.apply_step(obj, live, reason="workers need it", running=None)
         for _, obj in sorted((extra or {}).items())
-        if bodies and parts.differs(obj, live)
+        if parts.differs(obj, live)
     ]
     both = group("queues", bodies, parallel=True)
     return Plan("ship", target, namespace, Group("ship", (*head, *both)), tuple(notes))

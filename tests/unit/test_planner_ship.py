@@ -8,7 +8,7 @@ from typing import Any
 from sdsk8s.model.bundle import ENV, STEP, Entry, archive, bundle_from_dict
 from sdsk8s.model.component import RULES, Component
 from sdsk8s.model.live import Live
-from sdsk8s.model.names import COMPONENT, CONFIG_HASH
+from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH
 from sdsk8s.planner.images import live_bundles
 from sdsk8s.planner.ship import Bucket, QueueShip, plan_ship
 from sdsk8s.planner.steps import Apply, Group
@@ -47,6 +47,14 @@ def test_pack_push_roll_wait_per_queue_side_by_side() -> None:
     assert types(plan) == ["Pack", "Push", "Apply", "WaitReady"] * 2
     queues = plan.root.children[0]
     assert isinstance(queues, Group) and queues.parallel and len(queues.children) == 2
+
+
+def test_a_key_that_was_deleted_comes_back_though_nothing_else_is_to_be_done() -> None:
+    row = QueueShip("small", "workers", True, code=CODE, ref=REF)
+    key = {"kind": "Secret", "metadata": {"name": "bundle-key", "annotations": {APPLIED: "h"}}}
+    gone, there = Live({}, {REF: "sha256:1"}), Live({"Secret": {"bundle-key": key}}, {REF: "sha256:1"})
+    assert types(plan_ship("small", [row], gone, "sds", {"bundle-key": key})) == ["Apply"]
+    assert plan_ship("small", [row], there, "sds", {"bundle-key": key}).empty
 
 
 def test_nothing_to_do_and_what_is_left_to_do() -> None:

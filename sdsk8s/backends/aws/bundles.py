@@ -74,8 +74,8 @@ class BundleStore:
             try:
                 self._drop_parts(key)
                 say(f"uploading {size} bytes")
-                with file.open("rb") as content:
-                    self._s3.upload_fileobj(content, self.bucket, part, ExtraArgs=extra)
+                with file.open("rb") as data:
+                    self._s3.upload_fileobj(data, self.bucket, part, ExtraArgs=extra)
                 head = self._s3.head_object(Bucket=self.bucket, Key=part)
                 if int(head["ContentLength"]) != size:
                     raise CloudError(
