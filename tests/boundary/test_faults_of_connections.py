@@ -156,7 +156,7 @@ def test_a_server_that_restarts_is_waited_for_even_by_a_create(api: FakeApiServe
     cluster.list("Pod")
     port = api.http.server_port
     api.close()
-    cluster.transport._client.rest_client.pool_manager.clear()
+    cluster.transport._client.pool_manager.clear()
     again: list[FakeApiServer] = []
     later(2, lambda: again.append(FakeApiServer(port)))
     try:
