@@ -102,12 +102,12 @@ def main() -> None:
         write_scripts(package, args.ops / package["folder"], bin_dir)
     (site / "sds-ops.pth").write_text("".join(f"{root}\n" for root in roots))
     # The root file system is read-only: without bytecode every start would compile again. A file that is no valid
-    # Python 3 is the tree's own affair and no reason to fail.
+    # Python 3 is the tree's own affair and no reason to fail; the build log names it.
     compileall.compile_dir(
         str(ops),
         stripdir=str(args.out),
         prependdir="/",
-        quiet=2,
+        quiet=1,
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )
     make_links(json.loads(args.links.read_text()), args.out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import subprocess
 import sys
+import time
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -120,3 +121,48 @@ stdout_logfile={tmp_path}/%(program_name)s-%(process_num)02d.log
     said = (tmp_path / "ended").read_text()
     assert "program broken:broken-0" in said and "no broker here" in said, done.stdout
     assert "[broken-00] no broker here" in done.stderr and "[broken-01] no broker here" in done.stderr
+
+
+def test_a_program_that_ends_after_each_start_is_not_running(tmp_path: Path) -> None:
+    """supervisorctl calls STARTING and BACKOFF no fault; a rollout would take the pod for ready."""
+    conf = tmp_path / "supervisord.conf"
+    conf.write_text(f"""
+[supervisord]
+nodaemon=true
+logfile={tmp_path}/log
+pidfile={tmp_path}/pid
+[unix_http_server]
+file={tmp_path}/s
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://{tmp_path}/s
+[program:good]
+command=sleep 60
+[program:bad]
+command=sh -c "test ! -e {tmp_path}/broken || exit 1; exec sleep 60"
+startretries=50
+""")
+    env = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "SDS_SUPERVISORD_CONF": str(conf)}
+
+    def probe() -> subprocess.CompletedProcess[str]:
+        return subprocess.run([BIN / "sds-running"], env=env, capture_output=True, text=True, check=False)
+
+    def ends_with(status: int) -> subprocess.CompletedProcess[str]:
+        deadline = time.monotonic() + 30
+        while (done := probe()).returncode != status and time.monotonic() < deadline:
+            time.sleep(0.3)
+        return done
+
+    assert probe().returncode == 1  # no supervisord yet
+    with subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-n", "-c", conf], cwd=tmp_path) as daemon:
+        try:
+            assert ends_with(0).returncode == 0
+            (tmp_path / "broken").touch()
+            subprocess.run(
+                ["supervisorctl", "-c", conf, "restart", "bad"], env=env, check=False, stdout=subprocess.DEVNULL
+            )
+            seen = [probe() for _ in range(4)]
+            assert all(done.returncode == 1 and done.stdout.startswith("bad ") for done in seen), seen
+        finally:
+            daemon.terminate()
