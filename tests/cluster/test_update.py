@@ -129,6 +129,23 @@ def test_code_that_cannot_start_is_named_with_its_log_within_twenty_seconds_of_t
         system.sds("update", "grq", "-f")
 
 
+def test_a_worker_that_cannot_import_its_code_is_named_and_the_earlier_one_goes_on(system: System) -> None:
+    """Its program is STARTING again and again for a while, which is not ready."""
+    file = system.tree / "hysds" / "hysds" / "job_worker.py"
+    text = file.read_text()
+    before = images(system)
+    try:
+        file.write_text(text + "import no_such_module\n")
+        done = system.sds("update", "verdi", "-f", ok=False)
+        assert (
+            done.code == 1 and "No module named 'no_such_module'" in done.err and "rolled back" in done.out + done.err
+        )
+        assert images(system) == before
+    finally:
+        file.write_text(text)
+        system.sds("update", "verdi", "-f")
+
+
 def test_image_that_cannot_be_pulled_is_named_within_twenty_seconds(system: System) -> None:
     site = system.home / "site.yaml"
     text = site.read_text()
