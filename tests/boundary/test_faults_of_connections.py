@@ -448,6 +448,7 @@ def test_a_silent_server_does_not_hold_exec_for_ever(api: FakeApiServer, cluster
     [
         ('exec: "python3": executable file not found in $PATH', "Running", "has no python3", "executable file"),
         ('container not found ("main")', "Failed", "the pod went away", "Evicted: its volume is full"),
+        ('container not found ("main")', "", "the pod went away", "container not found"),
     ],
 )
 def test_a_copy_tells_an_ended_container_from_one_without_python(
@@ -457,7 +458,8 @@ def test_a_copy_tells_an_ended_container_from_one_without_python(
     pod = {"metadata": {"name": "p", "uid": "u"}, "status": {"phase": phase}}
     if phase == "Failed":
         pod["status"] |= {"reason": "Evicted", "message": "its volume is full"}  # type: ignore[operator]
-    api.put(PODS, pod)
+    if phase:
+        api.put(PODS, pod)
     failure = {"status": "Failure", "reason": "InternalError", "message": words}
     serve(api, lambda h: h.frame(3, json.dumps(failure).encode()))
     source = Source.of(tmp_path / "f", Settings())

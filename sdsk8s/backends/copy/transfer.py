@@ -368,7 +368,7 @@ def _still_there(endpoint: Endpoint, to: Target, cut: Cut) -> None:
         code, pod = endpoint.get(endpoint.path(to.pod))
     except ClusterError:
         return
-    meta, status = pod.get("metadata") or {}, pod.get("status") or {}
+    meta, status = (pod.get("metadata") or {}, pod.get("status") or {}) if code == 200 else ({}, {})
     ended = status.get("phase") in ("Succeeded", "Failed")
     if code == 404 or ended or meta.get("deletionTimestamp") or (code == 200 and meta.get("uid") != to.uid):
         why = ": ".join(str(status[k]) for k in ("reason", "message") if status.get(k)) if ended else ""
