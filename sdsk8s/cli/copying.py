@@ -74,6 +74,7 @@ def copy(request: Request, options: Options) -> int:
         request.delete, request.dry_run, request.skip_links,
         MAX_BYTES if request.max_bytes is None else request.max_bytes, protocols=protocols(),
     )  # fmt: skip
+    endpoint.begin()
     remote = src or dst
     assert remote is not None
     if dst is not None:

@@ -477,3 +477,16 @@ class Silent:
     def planned(self, pod: str, plan: object) -> None: ...
     def moved(self, pod: str, size: int, name: str) -> None: ...
     def note(self, pod: str, text: str) -> None: ...
+
+
+def test_a_connection_that_is_begun_early_is_taken_and_a_failed_one_is_made_again(api: FakeApiServer) -> None:
+    endpoint = Endpoint(api.url, "sds", None, {})
+    endpoint.begin()
+    thread, made = endpoint._begun[0]
+    thread.join()
+    with endpoint.connect() as first, endpoint.connect() as second:
+        assert first is made[0] and second is not first and endpoint._begun == []
+    gone = Endpoint("http://127.0.0.1:1", "sds", None, {})
+    gone.begin()
+    with pytest.raises(OSError, match="refused"):
+        gone.connect()

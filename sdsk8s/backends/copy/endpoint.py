@@ -7,9 +7,10 @@ import json
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -33,6 +34,7 @@ class Endpoint:
     tls: ssl.SSLContext | None
     headers: Mapping[str, str]
     proxy: str | None = None
+    _begun: list[tuple[threading.Thread, list[socket.socket]]] = field(default_factory=list, compare=False)
 
     def path(self, name: str = "", sub: str = "") -> str:
         """URL path of pods, of one pod, or of its subresource."""
@@ -40,8 +42,28 @@ class Endpoint:
         parts = [f"{prefix}/api/v1/namespaces/{self.namespace}/pods", quote(name, safe=""), sub]
         return "/".join(p for p in parts if p)
 
+    def begin(self) -> None:
+        """Make the next connection now, while something else is waited for. What fails is left to connect()."""
+        made: list[socket.socket] = []
+
+        def dial() -> None:
+            with suppress(OSError):
+                made.append(self._dial())
+
+        thread = threading.Thread(target=dial, daemon=True)
+        thread.start()
+        self._begun.append((thread, made))
+
     def connect(self) -> socket.socket:
         """A socket to the server, through the proxy if there is one; OSError when there is none to be had."""
+        while self._begun:
+            thread, made = self._begun.pop()
+            thread.join()
+            if made:
+                return made[0]
+        return self._dial()
+
+    def _dial(self) -> socket.socket:
         to = urlsplit(self.host)
         first = urlsplit(self.proxy) if self.proxy else to
         name, port = to.hostname or "", to.port or (443 if self.tls else 80)
@@ -64,7 +86,7 @@ class Endpoint:
         """(status, JSON body) of one GET, tried twice. ClusterError when the server cannot be reached."""
         for last in (False, True):
             try:
-                with self.connect() as raw:
+                with self._dial() as raw:
                     # 1.0: the body comes in one piece and ends with the connection.
                     self.request(raw, url, "1.0", {"Accept": "application/json"})
                     status, _ = read_head(raw)

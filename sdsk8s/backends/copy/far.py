@@ -109,9 +109,15 @@ class Agent:
             raise Cut("another copy replaced the target meanwhile", target=self.stream.where)
         return {str(k): int(v) for k, v in found["staged"].items()}
 
-    def commit(self, plan: CopyPlan, *, laid: bool = False) -> str:
-        """laid: the files are not staged, but in the new tree already."""
+    def commit(self, plan: CopyPlan, *, laid: bool = False, put: bool = False) -> str:
+        """laid: the files are not staged, but in the new tree already. put: files were sent and not answered for yet;
+        an agent that could not take them says so and ends, so that the switch can be asked for behind them."""
+        if put and self.stream.waiting():
+            self.answer()
+            put = False
         self.ask(**plan.as_commit(laid=laid))
+        if put:
+            self.answer()
         return str(self.answer()["how"])
 
     def bye(self) -> None:

@@ -256,8 +256,7 @@ def _push(
             for e, offset in todo:
                 source.send(e, offset, far, lambda size, name: progress.moved(pod, size, name))
         far.stream.flush()
-        far.answer()
-    return far.commit(plan, laid=laid)
+    return far.commit(plan, laid=laid, put=bool(todo))
 
 
 def download(endpoint: Endpoint, of: Target, path: str, to: Path, settings: Settings, progress: Progress) -> Outcome:
