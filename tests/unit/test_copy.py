@@ -339,6 +339,28 @@ def test_a_source_that_changes_under_the_copy_fits_no_digest(tmp_path: Path) -> 
     assert sent is not None and len(sent) == 5 + 32 and hashlib.sha256(sent[:5]).digest() != sent[5:]
 
 
+def test_a_target_that_was_made_anew_in_mid_switch_loses_neither_tree(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    put(tree, {"a": b"old"})
+    stage = Path(agent.stage_of(str(tree)))
+    stage.mkdir(mode=0o700)
+    tree.rename(stage / "old.tree")
+    (stage / "next.tree").mkdir()
+    (stage / "next.tree" / "a").write_bytes(b"new")
+    tree.mkdir()
+    wire = Wire()
+    wire.ask(do="list", path=str(tree))
+    wire.ask(do="open", token="t")
+    out = wire.run()
+    assert wire.answer(out)["kind"] == "d"
+    assert "is in " + str(stage / "old.tree") in wire.answer(out)["error"]
+    with pytest.raises(agent.CopyFault, match="made anew"):
+        agent.commit(
+            str(tree), str(stage), {"files": [["b", "k", 0o644]], "dirs": [], "links": [], "modes": [], "delete": []}
+        )
+    assert (stage / "old.tree" / "a").read_bytes() == b"old" and (stage / "next.tree" / "a").read_bytes() == b"new"
+
+
 def test_hashing_ahead_ends_when_the_other_side_says_something(tmp_path: Path) -> None:
     for n in range(100):
         (tmp_path / f"f{n:03}").write_bytes(b"%d" % n)

@@ -364,6 +364,7 @@ def commit(real: str, stage: str, plan: dict[str, Any]) -> str:
     plan: dirs [[path, mode]], files [[path, key, mode]], links [[path, target]], delete [path], modes [[path, mode]];
     laid: the files lie in next.tree already; foreign: folders of others are in the tree, which we could not remove.
     """
+    _check_whole(real, stage)
     kind = _kind(real)
     if [f[0] for f in plan["files"]] == [""]:
         os.makedirs(os.path.dirname(real), exist_ok=True)
@@ -592,8 +593,16 @@ def _complete(real: str, stage: str) -> None:
             return
 
 
+def _check_whole(real: str, stage: str) -> None:
+    """A switch that was cut between its two renames, and somebody who made the target anew: neither tree is rubbish."""
+    old, new = os.path.join(stage, "old.tree"), os.path.join(stage, "next.tree")
+    if os.path.isdir(old) and os.path.isdir(new) and os.path.lexists(real):
+        raise CopyFault(real + " was made anew while an earlier copy was cut off: what it held is in " + old)
+
+
 def _recover(real: str, stage: str) -> None:
     """The lock is held."""
+    _check_whole(real, stage)
     old, note = os.path.join(stage, "old.tree"), os.path.join(stage, "commit.json")
     if os.path.isdir(old) and not os.path.lexists(real):
         os.rename(old, real)
