@@ -39,10 +39,9 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["sdsk8s", "sdsk8s.*", "legacy_shim", "legacy_shim.*"]),
     package_data={
-        "sdsk8s.migrate": ["*.j2"],
+        "sdsk8s.migrate": ["*.j2", "*.yaml"],
         "sdsk8s.lab": ["tools/*", "files/*", "files/**/*"],
         "legacy_shim": ["*.yaml"],
-        "legacy_shim.fab": ["*.yaml"],
     },
     cmdclass={"build_py": BuildWithData},
     # Each range is the one that the tests ran with; why each is here: docs/architecture.md.

@@ -19,8 +19,8 @@ from sides import Call, compare, shell
 from table import Row, publish
 
 from sdsk8s.backends.docker import context, kinds
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.session import Session
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 BIN = Path(sys.executable).parent
 COMPONENT, PACKAGE = "metrics", "indexer"

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from legacy_shim.helptext import Entry, entries
-from sdsk8s.cli.options import TWINS
+from sdsk8s.verbs.options import TWINS
 
 DOCS = Path(__file__).parent
 CASES = DOCS.parent / "tests" / "cases"

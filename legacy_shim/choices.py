@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sdsk8s.errors import SdsError
-from sdsk8s.files.data import folder
-from sdsk8s.files.site import home_folder
-from sdsk8s.files.yamlfile import read_mapping
+from sdsk8s.site.data import folder
+from sdsk8s.site.folder import home_folder
+from sdsk8s.site.yamlfile import read_mapping
 
 ALL = "all"
 

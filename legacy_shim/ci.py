@@ -9,10 +9,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import click
 import jinja2
 
-from sdsk8s.backends.jenkins import Jenkins
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.session import Session
+from sdsk8s.backends.http.jenkins import Jenkins
 from sdsk8s.errors import ConfigError, UsageError
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 _REPO = re.compile(r"(?:.+//[^/]*/|[^/@]+@[^/:]+:)(?:.*/)?([^/]+)/([^/]+?)(?:\.git)?/?")
 STORAGE_KEYS = {

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 import click
 
-from sdsk8s.cli.colour import paint, wanted
-from sdsk8s.cli.options import Options
+from sdsk8s.console.colour import paint, wanted
 from sdsk8s.errors import CredentialsError, RefusedError
-from sdsk8s.files.site import home_folder, load_site
 from sdsk8s.model.site import Site
+from sdsk8s.site.folder import home_folder, load_site
+from sdsk8s.verbs.options import Options
 
 CLOUDS = ("aws", "azure", "gcp")
 

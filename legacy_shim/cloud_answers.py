@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from sdsk8s.cli.confirm import yes_or_no
+from sdsk8s.console.confirm import yes_or_no
 from sdsk8s.errors import ConfigError, RefusedError, UsageError
-from sdsk8s.files.yamlfile import read_mapping
 from sdsk8s.model.names import unknown
+from sdsk8s.site.yamlfile import read_mapping
 
 _YES, _NO = ("y", "yes", "true"), ("n", "no", "false")
 

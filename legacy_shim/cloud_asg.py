@@ -9,10 +9,10 @@ import click
 
 from legacy_shim.cloud import only_aws
 from legacy_shim.cloud_answers import Answers
-from sdsk8s.cli.options import Options
 from sdsk8s.errors import ConfigError, RefusedError, UsageError
 from sdsk8s.model.site import Site
-from sdsk8s.planner.pools import Machines, Pool, plan_pools, pools
+from sdsk8s.planner.cloud.autoscaling import Machines, Pool, plan_pools, pools
+from sdsk8s.verbs.options import Options
 
 KEYS = ("AMI", "KEYPAIR", "USE_ROLE", "ROLE", "SECURITY_GROUPS", "VPC", "SUBNETS", "MIN_SIZE", "MAX_SIZE", "QUEUES",
         "INSTANCE_TYPES", "TOTAL_JOBS_METRIC")  # fmt: skip
@@ -25,7 +25,7 @@ def create(
     options: Options, *, cloud: str, source: str | None, assignments: Iterable[str] | None, workers: str | None
 ) -> int:
     """workers: machines or pods; None is where the workers of the site's queues live."""
-    from sdsk8s.cli.session import Session
+    from sdsk8s.verbs.session import Session
 
     only_aws(cloud, "asg create")
     session = Session(options)
@@ -43,7 +43,7 @@ def create(
 
 def _machines(site: Site, answers: Answers, options: Options) -> int:
     from sdsk8s.backends.aws import inventory
-    from sdsk8s.cli.cloud import carry_out
+    from sdsk8s.verbs.cloud import carry_out
 
     bucket = str(site.config.get("CODE_BUCKET") or "")
     if not bucket:

@@ -9,15 +9,15 @@ import click
 import yaml
 
 from legacy_shim.cloud_answers import Answers
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.session import Session
 from sdsk8s.errors import ConfigError, RefusedError, UsageError
-from sdsk8s.files.data import folder
-from sdsk8s.files.yamlfile import read_mapping
 from sdsk8s.model.names import APPLIED, unknown
 from sdsk8s.model.queue import Queue, worker_queues
 from sdsk8s.planner.steps import Apply, Group, Node, Plan
 from sdsk8s.render.autoscaler import API, autoscalers, broker
+from sdsk8s.site.data import folder
+from sdsk8s.site.yamlfile import read_mapping
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 MOST = 10
 """Pods of one queue, unless MAX_SIZE says otherwise."""
@@ -25,7 +25,7 @@ MOST = 10
 
 def create(session: Session, answers: Answers, options: Options) -> int:
     """Applied where the cluster knows the kinds; printed and refused where it does not."""
-    from sdsk8s.cli.operate import plan_and_run
+    from sdsk8s.verbs.conduct import plan_and_run
 
     objects = _objects(session, answers)
     names = " ".join(sorted({str(o["metadata"]["labels"]["sdsk8s/component"]) for o in objects}))

@@ -14,10 +14,10 @@ from typing import Any
 from legacy_shim.cloud import only_aws, read_site
 from legacy_shim.cloud_answers import Answers
 from legacy_shim.cloud_asg import security_groups, subnets
-from sdsk8s.cli.options import Options
 from sdsk8s.errors import ConfigError, UsageError
 from sdsk8s.model.site import Site
-from sdsk8s.planner.staging import RUNTIME, Page, StagingArea, StagingState, arns, plan_staging, plan_style
+from sdsk8s.planner.cloud.staging import RUNTIME, Page, StagingArea, StagingState, arns, plan_staging, plan_style
+from sdsk8s.verbs.options import Options
 
 KEYS = ("LAMBDA_SECURITY_GROUPS", "LAMBDA_VPC", "LAMBDA_ROLE", "LAMBDA_RUNTIME", "SUBNETS", "JOB_TYPE", "JOB_RELEASE",
         "JOB_QUEUE", "JOB_TYPES", "MOZART_URL")  # fmt: skip
@@ -30,7 +30,7 @@ TEMPLATE = "s3-bucket-listing.html.tmpl"
 
 def ship_style(options: Options, *, cloud: str, bucket: str | None, encrypt: bool) -> int:
     from sdsk8s.backends.aws import staging
-    from sdsk8s.cli.cloud import carry_out
+    from sdsk8s.verbs.cloud import carry_out
 
     only_aws(cloud, "storage ship_style")
     site = read_site(options)
@@ -76,7 +76,7 @@ def create_staging_area(
     assignments: Iterable[str] | None,
 ) -> int:
     from sdsk8s.backends.aws import calls, staging
-    from sdsk8s.cli.cloud import carry_out
+    from sdsk8s.verbs.cloud import carry_out
 
     only_aws(cloud, "storage create_staging_area")
     site = read_site(options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sdsk8s.cli.options import Options
+from sdsk8s.verbs.options import Options
 
 
 def configure(options: Options, *, source: str | None, assignments: tuple[str, ...], stdin: bool) -> int:

@@ -11,9 +11,9 @@ import click
 import yaml
 
 from legacy_shim.hooks import HOOKS, INSTEAD
-from sdsk8s.cli.options import Options
 from sdsk8s.errors import UsageError
 from sdsk8s.model.names import unknown
+from sdsk8s.verbs.options import Options
 
 FILE = Path(__file__).with_name("help.yaml")
 

@@ -4,7 +4,7 @@ To add a verb: write `legacy_shim/<module>.py` with a function
 
     def export(options: Options, *, id: str, outdir: str, accounts: bool, skip: bool) -> int
 
-that gets the options of sdsk8s/cli/options.py (yes, debug, dry_run, output, timeout and the site's place) and the
+that gets the options of sdsk8s/verbs/options.py (yes, debug, dry_run, output, timeout and the site's place) and the
 verb's own words by the names that legacy_shim/tree.py gives them, returns the exit code or raises an SdsError; then
 put `"pkg export": Hook("<module>:export")` here.
 """

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from sdsk8s.backends.search.client import exactly
-from sdsk8s.cli.endpoints import search_engine
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.session import Session
+from sdsk8s.backends.http.search import exactly
 from sdsk8s.errors import RefusedError
 from sdsk8s.model.names import unknown
+from sdsk8s.verbs.endpoints import search_engine
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 ENGINE = "MOZART_ES"
 INDEX = "job_status-current"

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdsk8s.cli.confirm import need_terminal
-from sdsk8s.cli.endpoints import dashboards
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.session import Session
+from sdsk8s.console.confirm import need_terminal
 from sdsk8s.errors import ConfigError
+from sdsk8s.verbs.endpoints import dashboards
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.search import Dashboards
+    from sdsk8s.backends.http import Dashboards
 
 PREFIX = "METRICS"
 """Configuration keys of the side that has the dashboards."""
@@ -70,7 +70,7 @@ def read_files(session: Session) -> list[list[dict[str, Any]]]:
 
 
 def _await(server: Dashboards) -> None:
-    from sdsk8s.backends.search import HttpError
+    from sdsk8s.backends.http import HttpError
 
     end = time.monotonic() + WAIT_SECONDS
     while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sdsk8s.cli.options import Options
+from sdsk8s.verbs.options import Options
 
 
 def start(options: Options, *, component: str) -> int:
@@ -39,7 +39,7 @@ def status(options: Options, *, component: str) -> int:
 
 
 def _operate(verb: str, component: str, options: Options, **kw: Any) -> int:
-    from sdsk8s.cli.operate import operate
+    from sdsk8s.verbs.conduct import operate
 
     return operate(verb, component, options, flag="-f", legacy=True, **kw)
 

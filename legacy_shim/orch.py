@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from sdsk8s.cli.confirm import confirm, need_terminal
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.session import Session
+from sdsk8s.console.confirm import confirm, need_terminal
 from sdsk8s.errors import RefusedError, StepError, UsageError
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import COMPONENT, PART_OF, WORKLOADS
 from sdsk8s.model.pods import pod_facts
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 CORE = "core"
 """All components but those that run jobs; what the legacy word meant."""
@@ -154,7 +154,7 @@ def _wait(cluster: Any, name: str, timeout: float) -> int:
 
 
 def _operate(verb: str, component: str, options: Options, *, config_only: bool = False) -> int:
-    from sdsk8s.cli.operate import operate
+    from sdsk8s.verbs.conduct import operate
 
     if component not in ("all", CORE):
         return operate(verb, component, options, config_only=config_only, flag="-f", legacy=True)

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from legacy_shim.rules import ENGINE, INDICES, store
-from sdsk8s.backends.search.client import exactly
-from sdsk8s.cli.endpoints import search_engine
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.payloads import Payloads
-from sdsk8s.cli.session import Session
+from sdsk8s.backends.http.search import exactly
 from sdsk8s.errors import RefusedError, UsageError
-from sdsk8s.files.package import PackageFile, write_package
 from sdsk8s.model.names import unknown
 from sdsk8s.model.package import Package, folder_name
+from sdsk8s.site.package import PackageFile, write_package
+from sdsk8s.verbs.endpoints import search_engine
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.package_files import Payloads
+from sdsk8s.verbs.session import Session
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.search import Search
+    from sdsk8s.backends.http import Search
 
 CONTAINERS, JOB_SPECS = "containers", "job_specs"
 IOS = {"mozart": "hysds_ios-mozart", "grq": "hysds_ios-grq"}

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from sdsk8s.cli.endpoints import search_engine
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.session import Session
 from sdsk8s.errors import ConfigError
+from sdsk8s.verbs.endpoints import search_engine
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 ENGINE = "MOZART_ES"
 """Configuration keys of the engine that holds the rules of both sides."""

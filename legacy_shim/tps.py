@@ -6,11 +6,11 @@ from functools import partial
 
 import click
 
-from sdsk8s.cli.operate import make_plan, plan_and_run
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.session import Session
 from sdsk8s.errors import RefusedError
 from sdsk8s.model.component import Component
+from sdsk8s.verbs.conduct import make_plan, plan_and_run
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 
 def start_tps(options: Options, *, component: str) -> int:

@@ -25,7 +25,7 @@ from legacy_shim.grammar import (
 )
 from legacy_shim.hooks import HOOKS, INSTEAD
 from legacy_shim.verbs import ABOUT, VERBS
-from sdsk8s.cli.options import Options, from_environment
+from sdsk8s.verbs.options import Options, from_environment
 
 CLOUDS = ("aws", "azure", "gcp")
 STORAGE = ("s3", "s3s", "gs", "dav", "davs")

@@ -11,5 +11,5 @@ legacy task module find the modules of this package; `run`, `put` and the others
     contrib.py     fabric.contrib.files and fabric.contrib.project
     tasks.py       task, roles, hosts, parallel, execute ...
     builtin.py     the tasks that every legacy cluster.py imports
-    verdicts.yaml  mapped, changed or refused, for every primitive and task
+    sdsk8s/migrate/fabric_verdicts.yaml  mapped, changed or refused, for every primitive and task
 """

@@ -16,8 +16,8 @@ from legacy_shim.fab.hosts import Hosts
 from legacy_shim.fab.operations import Result, put, run, sudo, target
 from legacy_shim.fab.state import cd, env, hide, settings
 from legacy_shim.fab.targets import quoted
-from legacy_shim.fab.verdicts import refused, table
 from sdsk8s.errors import ConfigError, SdsError
+from sdsk8s.migrate.fabric_verdicts import refused, table
 
 _CTL = ("/opt/sds/venv/bin/supervisorctl", "-c", "/opt/sds/etc/supervisord.conf")
 
@@ -277,7 +277,7 @@ def tasks(hosts: Hosts) -> dict[str, Callable[..., Any]]:
             found[name] = globals()[name]
     missing = [n for n, v in table()["tasks"].items() if n not in found and not v.now.startswith("`sds ")]
     if missing:
-        raise ConfigError("tasks without a function", target="verdicts.yaml", words=", ".join(missing))
+        raise ConfigError("tasks without a function", target="fabric_verdicts.yaml", words=", ".join(missing))
     for name, verdict in table()["tasks"].items():
         if name not in found:
             found[name] = _named(verb(*verdict.now.strip("`").split()[1:]), name)

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from sdsk8s.cli.options import Options
 from sdsk8s.errors import ConfigError, SdsError, UsageError
+from sdsk8s.verbs.options import Options
 
 
 def fab(options: Options, *, tasks: list[str], listing: bool, verdicts: bool, **kw: Any) -> int:
@@ -64,7 +64,7 @@ def _load(options: Options, kw: dict[str, Any]) -> dict[str, Callable[..., Any]]
     from legacy_shim.fab.hosts import Hosts, Roledefs
     from legacy_shim.fab.state import env, output
     from legacy_shim.fab.tasks import collect
-    from sdsk8s.cli.session import Session
+    from sdsk8s.verbs.session import Session
 
     session = Session(options)
     hosts = Hosts(session)
@@ -158,7 +158,7 @@ def _print_tasks(found: dict[str, Callable[..., Any]], out: Any) -> None:
 
 
 def _print_verdicts() -> None:
-    from legacy_shim.fab.verdicts import table
+    from sdsk8s.migrate.fabric_verdicts import table
 
     for kind, entries in table().items():
         print(f"{kind}:")

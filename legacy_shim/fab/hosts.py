@@ -14,7 +14,7 @@ from sdsk8s.model.pods import is_ready
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes.api import Cluster
-    from sdsk8s.cli.session import Session
+    from sdsk8s.verbs.session import Session
 
 
 class Hosts:

@@ -181,7 +181,7 @@ def _judge(result: Result, what: str, only_warn: bool) -> None:
 
 def _composed(command: str) -> str:
     """The command after its folder, search path, variables and prefixes."""
-    from legacy_shim.fab.verdicts import is_activation
+    from sdsk8s.migrate.fabric_verdicts import is_activation
 
     prefixes = list(env.command_prefixes)
     if target().pod:

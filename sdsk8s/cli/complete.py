@@ -7,7 +7,7 @@ import click
 
 def complete_component(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Names of the shipped catalogue that start with what was typed."""
-    from sdsk8s.files.data import folder
+    from sdsk8s.site.data import folder
 
     names = sorted(p.parent.name for p in folder("manifests").glob("*/component.yaml"))
     return [n for n in [*names, "all"] if n.startswith(incomplete)]

@@ -46,12 +46,12 @@ def configure(
 def run_configure(
     home_option: str | None, source: Path | None, assignments: tuple[str, ...], stdin: bool, yes: bool
 ) -> int:
-    from sdsk8s.files.catalogue import load_catalogue
-    from sdsk8s.files.configure import save_config, save_site
-    from sdsk8s.files.legacy_config import read_legacy_config, without_none
-    from sdsk8s.files.shipped import bring_defaults, shipped_files
-    from sdsk8s.files.site import home_folder, load_site
-    from sdsk8s.files.yamlfile import read_mapping
+    from sdsk8s.site.catalogue import load_catalogue
+    from sdsk8s.site.configure import save_config, save_site
+    from sdsk8s.site.folder import home_folder, load_site
+    from sdsk8s.site.legacy_config import read_legacy_config, without_none
+    from sdsk8s.site.shipped import bring_defaults, shipped_files
+    from sdsk8s.site.yamlfile import read_mapping
 
     home = home_folder(home_option)
     config, site_file = home / "config", home / "site.yaml"
@@ -83,9 +83,9 @@ def run_configure(
 
 
 def _given(source: Path | None, assignments: tuple[str, ...], stdin: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    from sdsk8s.files.configure import SITE_KEYS
-    from sdsk8s.files.yamlfile import read_mapping
     from sdsk8s.model.names import secret_word, unknown
+    from sdsk8s.site.configure import SITE_KEYS
+    from sdsk8s.site.yamlfile import read_mapping
 
     answers: dict[str, Any] = read_mapping(source) if source else {}
     site: dict[str, Any] = answers.pop("site", None) or {}
@@ -123,7 +123,7 @@ def _typed(key: str, value: str) -> Any:
 
 def _defaults(current: Mapping[str, Any]) -> dict[str, Any]:
     """Every key that the dialogue would write and that is not there: its default, or nothing."""
-    from sdsk8s.files.legacy import legacy
+    from sdsk8s.site.legacy import legacy
 
     out: dict[str, Any] = {}
 
@@ -163,8 +163,8 @@ def expand(value: Any) -> Any:
 
 def _dialogue(current: Mapping[str, Any], site: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Asks everything, in the legacy order; Enter keeps what is there."""
-    from sdsk8s.files.configure import SITE_KEYS
-    from sdsk8s.files.legacy import legacy
+    from sdsk8s.site.configure import SITE_KEYS
+    from sdsk8s.site.legacy import legacy
 
     answers: dict[str, Any] = {}
 
@@ -224,7 +224,7 @@ def _ask(text: str, value: Any, key: str = "") -> Any:
 
 def _ask_secret(q: Mapping[str, Any], value: Any) -> Any:
     """Asked twice, not shown; Enter keeps what is there."""
-    from sdsk8s.files.configure import password_hash
+    from sdsk8s.site.configure import password_hash
 
     kept = value if value is not None else default(q)
     hint = " (Enter keeps it)" if value is not None else f" (Enter: {kept})" if kept else ""
@@ -252,9 +252,9 @@ def config() -> None:
 @click.option("--home", envvar="SDS_HOME", help="Site folder instead of ~/.sds.")
 def check(output: str, strict: bool, home: str | None) -> None:
     """Every oddity of `config` with its line. Exit code 1 for what is broken or missing."""
-    from sdsk8s.files.legacy_config import read_legacy_config
-    from sdsk8s.files.site import home_folder
     from sdsk8s.model.config_check import BROKEN, MISSING, WARNING, Finding
+    from sdsk8s.site.folder import home_folder
+    from sdsk8s.site.legacy_config import read_legacy_config
 
     path = home_folder(home) / "config"
     found = list(read_legacy_config(path).findings)
@@ -281,11 +281,11 @@ def check(output: str, strict: bool, home: str | None) -> None:
 
 def _templates(home: Path) -> list[Finding]:
     """What looks secret in templates that become ConfigMaps, which everybody who sees the namespace can read."""
-    from sdsk8s.files.catalogue import load_catalogue
-    from sdsk8s.files.site import load_site
-    from sdsk8s.files.templates import places
     from sdsk8s.model.config_check import WARNING, Finding
     from sdsk8s.model.secrets import secrets_in
+    from sdsk8s.site.catalogue import load_catalogue
+    from sdsk8s.site.folder import load_site
+    from sdsk8s.site.templates import places
 
     site = load_site(home)
     found: dict[Finding, None] = {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sdsk8s.cli.options import Options, site_options
+from sdsk8s.verbs.options import Options, site_options
 
 
 @click.command()
@@ -27,7 +27,7 @@ def cp(src: str, dst: str, **kw: Any) -> None:
     Only what differs is sent, everything is checked by sha256, and the target is switched when all of it is there.
     DST names the copy itself; a DST that ends in / is a folder to put SRC into.
     """
-    from sdsk8s.cli.copying import Request, copy
+    from sdsk8s.verbs.copy import Request, copy
 
     names = {f for f in Options.__dataclass_fields__ if f in kw}
     own = ("delete", "dry_run", "pod", "container", "ephemeral", "restart", "skip_links", "max_bytes")

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdsk8s.cli.options import Options, site_options
 from sdsk8s.errors import SdsError
+from sdsk8s.verbs.options import Options, site_options
 
 if TYPE_CHECKING:
-    from sdsk8s.cli.session import Session
+    from sdsk8s.verbs.session import Session
 
 SECONDS = 90.0
 STATES: dict[bool | None, str] = {True: "ok", None: "warning", False: "broken"}
@@ -61,8 +61,8 @@ def examine(options: Options) -> Iterator[Finding]:
     import sdsk8s.backends.docker.engine
     import sdsk8s.backends.kubernetes.doctor
     import sdsk8s.backends.registry  # noqa: F401
-    from sdsk8s.cli.session import Session
-    from sdsk8s.cli.together import together
+    from sdsk8s.model.parallel import together
+    from sdsk8s.verbs.session import Session
 
     try:
         session = Session(options)
@@ -87,8 +87,8 @@ def _failed(name: str, err: SdsError, cure: str = "correct what is named here, t
 
 
 def _site_files(session: Session) -> Iterator[Finding]:
-    from sdsk8s.files.templates import load_texts
     from sdsk8s.render.config import config_objects
+    from sdsk8s.site.templates import load_texts
 
     config = Path(session.site.home) / "config"
     mode = stat.S_IMODE(config.stat().st_mode)
@@ -150,7 +150,7 @@ def _cluster(session: Session) -> Iterator[Finding]:
 
 
 def _print(found: list[Finding]) -> None:
-    from sdsk8s.cli.colour import paint, wanted
+    from sdsk8s.console.colour import paint, wanted
 
     colour = wanted()
     width = max(len(f.name) for f in found)

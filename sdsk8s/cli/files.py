@@ -13,9 +13,9 @@ import click
 from sdsk8s.errors import PartialError, RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from sdsk8s.files.shipped import Record, Shipped
     from sdsk8s.model.site import Site
     from sdsk8s.model.site_file import Change
+    from sdsk8s.site.shipped import Record, Shipped
 
 HOME = click.option("--home", envvar="SDS_HOME", help="Site folder instead of ~/.sds.")
 OUTPUT = click.option("-o", "output", type=click.Choice(["text", "json"]), default="text", envvar="SDS_OUTPUT")
@@ -35,8 +35,8 @@ def diff(names: tuple[str, ...], output: str, home: str | None) -> None:
 
     A template that the site does not have, and that verbs find where it is shipped, is no difference.
     """
-    from sdsk8s.files.upgrade import state
     from sdsk8s.model.site_file import MISSING, SAME, WORDS
+    from sdsk8s.site.upgrade import state
 
     site, entries, record = _load(home, names)
     rows: list[dict[str, Any]] = []
@@ -89,8 +89,8 @@ def upgrade(
     What was there stays beside as FILE.DATE.bak. A conflict leaves the file as it is and writes FILE.new.
     Exit code 0 when all is settled, 3 when some files are left to a person, 4 when nothing could be done.
     """
-    from sdsk8s.cli.confirm import need_terminal
-    from sdsk8s.files.upgrade import alone, carry_out, changes
+    from sdsk8s.console.confirm import need_terminal
+    from sdsk8s.site.upgrade import alone, carry_out, changes
 
     if take == "shipped" and not names:
         raise UsageError(
@@ -149,10 +149,10 @@ def _row(change: Change) -> dict[str, str]:
 
 def _load(home: str | None, names: Sequence[str]) -> tuple[Site, list[Shipped], Record]:
     """The site, the shipped files of these names (all without names), and the record."""
-    from sdsk8s.files.catalogue import load_catalogue
-    from sdsk8s.files.shipped import Record, shipped_files
-    from sdsk8s.files.site import home_folder, load_site
     from sdsk8s.model.names import unknown
+    from sdsk8s.site.catalogue import load_catalogue
+    from sdsk8s.site.folder import home_folder, load_site
+    from sdsk8s.site.shipped import Record, shipped_files
 
     site = load_site(home_folder(home))
     entries = shipped_files(site, load_catalogue(site.manifests))
@@ -165,8 +165,8 @@ def _load(home: str | None, names: Sequence[str]) -> tuple[Site, list[Shipped], 
 
 def _others(site: Site, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Names in the site's folder: without a shipped version, and of templates that are not looked for there."""
-    from sdsk8s.files.catalogue import load_catalogue
-    from sdsk8s.files.shipped import shipped_files, unread
+    from sdsk8s.site.catalogue import load_catalogue
+    from sdsk8s.site.shipped import shipped_files, unread
 
     if names:
         return [], []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdsk8s.cli.options import Options, site_options
+from sdsk8s.verbs.options import Options, site_options
 
 if TYPE_CHECKING:
     from sdsk8s.model.catalogue import Catalogue
@@ -23,8 +23,8 @@ def audit(name: tuple[str, ...], **kw: Any) -> None:
     """
     from sdsk8s.backends.docker.audit import Problem, Rules
     from sdsk8s.backends.docker.audit import audit as look
-    from sdsk8s.cli.session import Session
     from sdsk8s.errors import ImageError
+    from sdsk8s.verbs.session import Session
 
     session = Session(Options(**kw))
     service = session.images

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdsk8s.cli.options import Options, run_options, site_options
 from sdsk8s.errors import ConfigError, RefusedError
+from sdsk8s.verbs.options import Options, run_options, site_options
 
 if TYPE_CHECKING:
-    from sdsk8s.cli.images import Images
-    from sdsk8s.cli.session import Session
+    from sdsk8s.backends.docker.images import Images
     from sdsk8s.model.prune import Stored, Verdict
     from sdsk8s.planner.steps import Plan
+    from sdsk8s.verbs.session import Session
 
 BELOW = "org.opencontainers.image.base.name"
 USERS = ("Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision", "Job", "CronJob")
@@ -41,8 +41,8 @@ def prune(days: int, **kw: Any) -> None:
     Only the cluster of this site is asked: where several share a registry, run it with the --older-than that the
     slowest of them wants. Images with a tag of yours (a release) stay.
     """  # fmt: skip
-    from sdsk8s.cli.operate import plan_and_run
-    from sdsk8s.cli.session import Session
+    from sdsk8s.verbs.conduct import plan_and_run
+    from sdsk8s.verbs.session import Session
 
     session = Session(Options(**kw))
 
@@ -133,7 +133,7 @@ def _in_engine(
     service: Images, site: str, found: list[Verdict], now: datetime, why: dict[str, str], age: timedelta
 ) -> list[str]:
     """Tags of the engine that go: those that go from the registry, and old ones that the registry does not have."""
-    from sdsk8s.backends.docker.workshop import SITE_LABEL
+    from sdsk8s.backends.docker.builder import SITE_LABEL
     from sdsk8s.model.prune import Stored, verdicts
 
     kept = {f"{v.image.repository}:{tag}" for v in found if v.kept for tag in v.image.tags}

@@ -11,11 +11,11 @@ import click
 
 from sdsk8s.cli.image_audit import audit
 from sdsk8s.cli.image_prune import prune
-from sdsk8s.cli.options import Options, site_options
+from sdsk8s.verbs.options import Options, site_options
 
 if TYPE_CHECKING:
-    from sdsk8s.cli.images import Images
-    from sdsk8s.cli.session import Session
+    from sdsk8s.backends.docker.images import Images
+    from sdsk8s.verbs.session import Session
 
 
 @click.group()
@@ -32,8 +32,8 @@ images.add_command(prune)
 @site_options
 def ls(name: tuple[str, ...], **kw: Any) -> None:
     """List images: reference by content, digest in the registry, uncompressed size beside its budget."""
-    from sdsk8s.cli.session import Session
     from sdsk8s.errors import ConfigError
+    from sdsk8s.verbs.session import Session
 
     session = Session(Options(**kw))
     service = session.images
@@ -109,9 +109,9 @@ def _make(
     pull: bool,
     kw: dict[str, Any],
 ) -> None:
-    from sdsk8s.cli.images import Images
-    from sdsk8s.cli.session import Session
+    from sdsk8s.backends.docker.images import Images
     from sdsk8s.runner.journal import new_run_id
+    from sdsk8s.verbs.session import Session
 
     session = Session(Options(**kw))
     args = _settings(settings, names)

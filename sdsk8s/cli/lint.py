@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdsk8s.cli.options import Options, site_options
+from sdsk8s.verbs.options import Options, site_options
 
 if TYPE_CHECKING:
     from sdsk8s.lint.finding import Finding
@@ -48,11 +48,11 @@ def lint(path: tuple[Path, ...], **kw: Any) -> None:
 
 
 def _site(options: Options) -> tuple[dict[str, int], list[Finding]]:
-    from sdsk8s.cli.session import Session
-    from sdsk8s.files.data import folder
-    from sdsk8s.files.templates import load_texts
     from sdsk8s.render.objects import namespace_object
     from sdsk8s.render.objects import render as render_objects
+    from sdsk8s.site.data import folder
+    from sdsk8s.site.templates import load_texts
+    from sdsk8s.verbs.session import Session
 
     session = Session(options)
     chosen = session.here([c for c in session.catalogue.ordered() if not c.stub])
@@ -68,8 +68,8 @@ def _site(options: Options) -> tuple[dict[str, int], list[Finding]]:
 def _paths(paths: tuple[Path, ...]) -> tuple[dict[str, int], list[Finding]]:
     """Each folder with manifests is one set; a file named by itself is one as well."""
     from sdsk8s.errors import ConfigError
-    from sdsk8s.files.data import folder
-    from sdsk8s.files.yamlfile import read_all
+    from sdsk8s.site.data import folder
+    from sdsk8s.site.yamlfile import read_all
 
     sets: list[Objects] = []
     declared: Objects = _declared(folder("manifests"))
@@ -95,7 +95,7 @@ def _paths(paths: tuple[Path, ...]) -> tuple[dict[str, int], list[Finding]]:
 
 def _declared(root: Path) -> Objects:
     """ConfigMaps and Secrets that `component.yaml` files promise: their names and keys, no values."""
-    from sdsk8s.files.yamlfile import read_mapping
+    from sdsk8s.site.yamlfile import read_mapping
 
     found: Objects = []
     for file in sorted(root.rglob(COMPONENT_FILE)):

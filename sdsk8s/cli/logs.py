@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sdsk8s.cli.complete import complete_component
-from sdsk8s.cli.options import Options, site_options
+from sdsk8s.verbs.options import Options, site_options
 
 if TYPE_CHECKING:
-    from sdsk8s.cli.session import Session
     from sdsk8s.model.component import Component
-    from sdsk8s.model.live import Object
     from sdsk8s.model.logs import Line, Source
+    from sdsk8s.model.observed import Object
+    from sdsk8s.verbs.session import Session
 
 DEFAULT_TAIL = 100
 PALETTE = ("cyan", "green", "yellow", "magenta", "blue")
@@ -41,11 +41,11 @@ def logs(
     timestamps: bool, **kw: Any,
 ) -> None:  # fmt: skip
     """Logs of all pods of COMPONENT or of one of its workloads, side by side."""
-    from sdsk8s.cli.log_streams import Follower, Window, read
-    from sdsk8s.cli.session import Session
+    from sdsk8s.backends.kubernetes.log_streams import Follower, Window, read
     from sdsk8s.errors import UsageError
     from sdsk8s.model.logs import seconds
     from sdsk8s.model.names import PART_OF
+    from sdsk8s.verbs.session import Session
 
     if follow and previous:
         raise UsageError("--previous and --follow exclude each other: an ended container prints nothing new")
@@ -102,10 +102,10 @@ def _nothing(session: Session, pairs: list[tuple[Component, str]], container: st
     """Say why there are no lines: wrong container name, stopped, not deployed, or not started yet."""
     from sdsk8s.backends.kubernetes.snapshot import snapshot
     from sdsk8s.errors import StepError
-    from sdsk8s.model.live import Live
-    from sdsk8s.planner.parts import is_running, workloads
+    from sdsk8s.model.observed import Observed
+    from sdsk8s.planner.kubernetes import is_running, workloads
 
-    live = Live(objects=snapshot(session.cluster, ("Deployment", "StatefulSet", "Pod")))
+    live = Observed(objects=snapshot(session.cluster, ("Deployment", "StatefulSet", "Pod")))
     names = ", ".join(f"{c.name}/{w}" if w else c.name for c, w in pairs)
     if container:
         raise StepError(
@@ -131,7 +131,7 @@ class Printer:
     """Prints lines; a pod keeps its colour. put(None) flushes."""
 
     def __init__(self, form: str, timestamps: bool) -> None:
-        from sdsk8s.cli.colour import wanted
+        from sdsk8s.console.colour import wanted
 
         self._json = form == "json"
         self._timestamps = timestamps
@@ -145,7 +145,7 @@ class Printer:
             sys.stdout.write(self.text(line) + "\n")
 
     def text(self, line: Line) -> str:
-        from sdsk8s.cli.colour import paint
+        from sdsk8s.console.colour import paint
 
         source = line.source
         if self._json:

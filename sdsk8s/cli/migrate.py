@@ -43,9 +43,9 @@ def _sources(command: F) -> F:
 @_sources
 def assess(home: str | None, strict: bool, output: str, **files: tuple[str, ...]) -> None:
     """Report what is taken over, what changes its meaning and what has no counterpart, each with file and line."""
-    from sdsk8s.files.catalogue import load_catalogue
-    from sdsk8s.files.site import home_folder
     from sdsk8s.migrate.assess import assess as examine
+    from sdsk8s.site.catalogue import load_catalogue
+    from sdsk8s.site.folder import home_folder
 
     catalogue = load_catalogue()
     found = examine(home_folder(home), catalogue, _given(catalogue, files))
@@ -85,10 +85,10 @@ def import_(
     rendered yet; the report says why.
     """
     from sdsk8s.errors import RefusedError
-    from sdsk8s.files.catalogue import load_catalogue
-    from sdsk8s.files.site import home_folder
     from sdsk8s.migrate.importing import Importer
     from sdsk8s.migrate.inventory import take_inventory
+    from sdsk8s.site.catalogue import load_catalogue
+    from sdsk8s.site.folder import home_folder
 
     catalogue, old = load_catalogue(), home_folder(home)
     out = out.expanduser().absolute()
@@ -122,7 +122,7 @@ def import_(
 
 
 def _given(catalogue: Catalogue, files: dict[str, tuple[str, ...]]) -> Given:
-    from legacy_shim.fab.verdicts import table
+    from sdsk8s.migrate.fabric_verdicts import table
     from sdsk8s.migrate.inventory import Given
 
     def pairs(texts: Sequence[str]) -> tuple[tuple[str, Path], ...]:
@@ -171,15 +171,15 @@ def _write(draft: Draft, folder: Path) -> None:
 def _check(home: Path, draft: Draft) -> tuple[dict[str, int], list[Finding]]:
     """Load, render and lint the folder: ({what: how many}, what is wrong)."""
     from sdsk8s.cli.lint import look
-    from sdsk8s.cli.options import Options
-    from sdsk8s.cli.session import Session
     from sdsk8s.errors import SdsError
-    from sdsk8s.files.overrides import load_overrides
-    from sdsk8s.files.templates import load_texts
     from sdsk8s.migrate.findings import NONE, Finding
     from sdsk8s.migrate.settings import environments
     from sdsk8s.render.objects import namespace_object
     from sdsk8s.render.objects import render as render_objects
+    from sdsk8s.site.overrides import load_overrides
+    from sdsk8s.site.templates import load_texts
+    from sdsk8s.verbs.options import Options
+    from sdsk8s.verbs.session import Session
 
     def wrong(subject: str, err: SdsError) -> Finding:
         words = "; ".join(t for t in (err.what, err.words) if t).replace(str(home) + "/", "")
@@ -211,10 +211,10 @@ def _check(home: Path, draft: Draft) -> tuple[dict[str, int], list[Finding]]:
 
 def _page(report: Path, draft: Draft, staged: Path, old: str, out: str, dry_run: bool) -> None:
     from sdsk8s.errors import ConfigError
-    from sdsk8s.files.catalogue import load_catalogue
-    from sdsk8s.files.site import load_site
     from sdsk8s.migrate.drawing import draw
     from sdsk8s.migrate.page import page
+    from sdsk8s.site.catalogue import load_catalogue
+    from sdsk8s.site.folder import load_site
 
     try:
         site = load_site(staged)

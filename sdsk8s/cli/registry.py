@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdsk8s.cli.options import Options, site_options
+from sdsk8s.verbs.options import Options, site_options
 
 if TYPE_CHECKING:
-    from sdsk8s.cli.session import Session
+    from sdsk8s.verbs.session import Session
 
 USER, PASSWORD = "SDS_REGISTRY_USERNAME", "SDS_REGISTRY_PASSWORD"
 
@@ -34,8 +34,8 @@ def login(host: str | None, username: str | None, password_stdin: bool, **kw: An
     `docker login` on this host. Pods that wait for such an image are made again.
     """
     from sdsk8s.backends.kubernetes import pull_secrets
-    from sdsk8s.cli.session import Session
     from sdsk8s.render.objects import namespace_object
+    from sdsk8s.verbs.session import Session
 
     session = Session(Options(**kw))
     host = _host(session, host)
@@ -68,7 +68,7 @@ def login(host: str | None, username: str | None, password_stdin: bool, **kw: An
 def logout(host: str | None, **kw: Any) -> None:
     """Take the credentials for HOST (the site's registry) out of the namespace's pull secret."""
     from sdsk8s.backends.kubernetes import pull_secrets
-    from sdsk8s.cli.session import Session
+    from sdsk8s.verbs.session import Session
 
     session = Session(Options(**kw))
     host = _host(session, host)
@@ -84,7 +84,7 @@ def logout(host: str | None, **kw: Any) -> None:
 def ls(**kw: Any) -> None:
     """List the registries that the namespace has credentials for. No passwords."""
     from sdsk8s.backends.kubernetes import pull_secrets
-    from sdsk8s.cli.session import Session
+    from sdsk8s.verbs.session import Session
 
     found = pull_secrets.hosts(Session(Options(**kw)).cluster)
     if kw["output"] == "json":

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sdsk8s.cli.complete import complete_component
-from sdsk8s.cli.options import Options, site_options
+from sdsk8s.verbs.options import Options, site_options
 
 if TYPE_CHECKING:
-    from sdsk8s.cli.session import Session
     from sdsk8s.model.catalogue import Catalogue
     from sdsk8s.model.component import Component
     from sdsk8s.model.site import Site
+    from sdsk8s.verbs.session import Session
 
 Files = dict[str, list[Mapping[str, Any]]]
 
@@ -33,10 +33,10 @@ def render(component: tuple[str, ...], out: Path | None, only: str, show_secrets
 
     Files of --out hold the values of Secrets: they are meant for `kubectl apply -f FOLDER`.
     """
-    from sdsk8s.cli.session import Session
     from sdsk8s.cli.status import choose
     from sdsk8s.errors import ConfigError
-    from sdsk8s.runner.describe import masked
+    from sdsk8s.planner.describe import masked
+    from sdsk8s.verbs.session import Session
 
     options = Options(**kw)
     session = Session(options)
@@ -63,10 +63,10 @@ def _named(obj: Mapping[str, Any]) -> str:
 def _objects(session: Session, chosen: list[Component]) -> Files:
     """{file name: objects}; the namespace comes first. A reference gets its digest when the registry tells it."""
     from sdsk8s.errors import ImageError
-    from sdsk8s.files.templates import load_texts
     from sdsk8s.render.digests import pin_digests
     from sdsk8s.render.objects import namespace_object
     from sdsk8s.render.objects import render as render_objects
+    from sdsk8s.site.templates import load_texts
 
     texts = load_texts(session.site, chosen)
     refs = {c.name: session.images.refs(c.images) for c in chosen}
@@ -123,9 +123,9 @@ def components(**kw: Any) -> None:
 
 def _catalogue(options: Options) -> tuple[Site | None, Catalogue]:
     """Site and catalogue; without a site the shipped catalogue, since errors send people here."""
-    from sdsk8s.cli.session import Session
-    from sdsk8s.files.catalogue import load_catalogue
-    from sdsk8s.files.site import home_folder
+    from sdsk8s.site.catalogue import load_catalogue
+    from sdsk8s.site.folder import home_folder
+    from sdsk8s.verbs.session import Session
 
     if not (home_folder(options.home) / "config").exists():
         return None, load_catalogue()

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from sdsk8s.cli.complete import complete_component
-from sdsk8s.cli.options import Options, run_options, site_options
 from sdsk8s.cli.verbs import reason_option, rollback_option
+from sdsk8s.verbs.options import Options, run_options, site_options
 
 _stores = click.option("--stores", is_flag=True, help="Also the stores that the components need.")
 
@@ -23,7 +23,7 @@ _stores = click.option("--stores", is_flag=True, help="Also the stores that the 
 @run_options
 def redeploy(component: str, reason: str, rollback: bool, **kw: Any) -> None:
     """Give every pod of COMPONENT (or all) a new one, with the image that its tag means now. Claims stay."""
-    from sdsk8s.cli.operate import operate
+    from sdsk8s.verbs.conduct import operate
 
     raise click.exceptions.Exit(operate("redeploy", component, Options(**kw), reason=reason, rollback=rollback))
 
@@ -38,8 +38,8 @@ def restart(target: str, stores: bool, **kw: Any) -> None:
 
     COMPONENT/WORKLOAD:PROGRAM restarts a program inside the pods that are there.
     """
-    from sdsk8s.cli.operate import operate
     from sdsk8s.model.target import parse_target
+    from sdsk8s.verbs.conduct import operate
 
     aim = parse_target(target)
     code = operate("restart", aim.component, Options(**kw), stores=stores, workload=aim.workload, program=aim.program)
@@ -54,8 +54,8 @@ def restart(target: str, stores: bool, **kw: Any) -> None:
 @run_options
 def undo(component: str, revision: int | None, reason: str, **kw: Any) -> None:
     """Take COMPONENT (or all) back to REVISION, by default the one before: images and configuration together."""
-    from sdsk8s.cli.operate import operate
     from sdsk8s.errors import UsageError
+    from sdsk8s.verbs.conduct import operate
 
     if component == "all" and revision is not None:
         raise UsageError("revisions are counted by component: `all` takes no number")
@@ -69,7 +69,7 @@ def history(component: str | None, **kw: Any) -> None:
     """Revisions of COMPONENT or of every component, newest first."""
     from sdsk8s.backends.kubernetes.history import revisions
     from sdsk8s.cli.render import print_table
-    from sdsk8s.cli.session import Session
+    from sdsk8s.verbs.session import Session
 
     options = Options(**kw)
     session = Session(options)

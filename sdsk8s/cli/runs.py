@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdsk8s.cli.options import Options, site_options
+from sdsk8s.verbs.options import Options, site_options
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes.leases import Lock
@@ -70,7 +70,7 @@ def show(run: str, **kw: Any) -> None:
 
 
 def _folder(options: Options) -> Path:
-    from sdsk8s.files.site import home_folder
+    from sdsk8s.site.folder import home_folder
 
     return home_folder(options.home) / "runs"
 
@@ -181,8 +181,8 @@ def lock_release(force: bool, **kw: Any) -> None:
 
 def _lock(options: Options) -> Lock:
     from sdsk8s.backends.kubernetes.leases import Lock
-    from sdsk8s.cli.session import Session
     from sdsk8s.runner.journal import who
+    from sdsk8s.verbs.session import Session
 
     session = Session(options)
     return Lock(session.cluster, f"sdsk8s-{session.site.name}", who(), "lock release")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from sdsk8s.cli.complete import complete_component
-from sdsk8s.cli.options import Options, run_options, site_options
+from sdsk8s.verbs.options import Options, run_options, site_options
 
 
 @click.command()
@@ -21,11 +21,11 @@ def scale(target: str, replicas: int, **kw: Any) -> None:
 
     Updates keep the number. Pods that are too many end as in a stop: workers drain first.
     """
-    from sdsk8s.cli.operate import choose, plan_and_run
-    from sdsk8s.cli.session import Session
     from sdsk8s.errors import UsageError
     from sdsk8s.model.target import parse_target
     from sdsk8s.planner.scale import plan_scale
+    from sdsk8s.verbs.conduct import choose, plan_and_run
+    from sdsk8s.verbs.session import Session
 
     aim = parse_target(target)
     if aim.program or aim.everything:

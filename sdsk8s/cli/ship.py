@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdsk8s.cli.options import Options, run_options, site_options
 from sdsk8s.errors import ConfigError, UsageError
 from sdsk8s.model.names import unknown
+from sdsk8s.verbs.options import Options, run_options, site_options
 
 if TYPE_CHECKING:
-    from sdsk8s.cli.session import Session
     from sdsk8s.model.component import Component
-    from sdsk8s.model.live import Live, Object
+    from sdsk8s.model.observed import Object, Observed
     from sdsk8s.planner.ship import QueueShip
     from sdsk8s.planner.steps import Plan
+    from sdsk8s.verbs.session import Session
 
 
 @click.command("ship")
@@ -36,8 +36,8 @@ def command(queue: tuple[str, ...], encrypt: bool, **kw: Any) -> None:
 
 def ship(queues: tuple[str, ...], options: Options, *, encrypt: bool) -> int:
     """Ship the named queues, or all of the site. Returns the exit code."""
-    from sdsk8s.cli.operate import plan_and_run
-    from sdsk8s.cli.session import Session
+    from sdsk8s.verbs.conduct import plan_and_run
+    from sdsk8s.verbs.session import Session
 
     session = Session(options)
     chosen = _chosen(session, queues)
@@ -107,7 +107,7 @@ def _targets(session: Session, component: Component) -> tuple[str, ...]:
 
 
 def _look(
-    session: Session, component: Component, queue: str, to: tuple[str, ...], encrypt: bool, live: Live
+    session: Session, component: Component, queue: str, to: tuple[str, ...], encrypt: bool, live: Observed
 ) -> QueueShip:
     from sdsk8s.model.bundle import bundle_ref
     from sdsk8s.planner.ship import Bucket, QueueShip
@@ -129,11 +129,11 @@ def _look(
 
 
 def _workers(
-    session: Session, component: Component, refs: dict[str, str], live: Live
-) -> tuple[dict[str, Object], Live]:
+    session: Session, component: Component, refs: dict[str, str], live: Observed
+) -> tuple[dict[str, Object], Observed]:
     """{queue: its workload with the new bundle} of deployed workers that run another one. Nothing else changes."""
-    from sdsk8s.planner.images import live_bundles, queue_of
-    from sdsk8s.planner.parts import workloads
+    from sdsk8s.planner.kubernetes import workloads
+    from sdsk8s.planner.running_images import live_bundles, queue_of
     from sdsk8s.render.bundles import keep_configuration
 
     runs = live_bundles(component, live)
@@ -141,7 +141,7 @@ def _workers(
     new = {q: ref for q, ref in refs.items() if q in there and runs.get(q, ("", None))[0] != ref}
     if not new:
         return {}, live
-    wanted, live = session.wanted([component], live, from_tree=False, new_bundles=new)
+    wanted, live = session.desired([component], live, from_tree=False, new_bundles=new)
     out: dict[str, Object] = {}
     for obj in wanted[0].objects:
         queue, old = queue_of(obj), live.get(obj["kind"], obj["metadata"]["name"])

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sdsk8s.cli.complete import complete_component
-from sdsk8s.cli.options import Options, site_options
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
+from sdsk8s.verbs.options import Options, site_options
 
 if TYPE_CHECKING:
     from sdsk8s.model.status import SystemStatus
@@ -36,9 +36,9 @@ def status_as_dict(found: SystemStatus) -> dict[str, Any]:
 
 def show(targets: str | tuple[str, ...], options: Options, *, legacy: bool = False) -> int:
     """Print the status of the targets; returns the exit code. legacy: `all` means what it meant to the old tool."""
-    from sdsk8s.cli.session import Session
-    from sdsk8s.cli.status_probe import gather
     from sdsk8s.model.status import system_status
+    from sdsk8s.verbs.session import Session
+    from sdsk8s.verbs.status_probe import gather
 
     session = Session(options)
     names = (targets,) if isinstance(targets, str) else targets
@@ -48,8 +48,8 @@ def show(targets: str | tuple[str, ...], options: Options, *, legacy: bool = Fal
     if options.output == "json":
         click.echo(json.dumps(status_as_dict(found), indent=2))
     else:
-        from sdsk8s.cli.colour import wanted
-        from sdsk8s.cli.status_text import status_lines
+        from sdsk8s.console.colour import wanted
+        from sdsk8s.console.status_text import status_lines
 
         # Colours are decided here: click would strip them again when SDS_COLOR asks for them in a pipe.
         for line in status_lines(found, wanted()):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sdsk8s.cli.complete import complete_component
-from sdsk8s.cli.options import Options, run_options, site_options
+from sdsk8s.verbs.options import Options, run_options, site_options
 
 
 def _run(
@@ -21,10 +21,10 @@ def _run(
     rollback: bool = True,
     **kw: Any,
 ) -> None:
-    from sdsk8s.cli.operate import operate
-    from sdsk8s.cli.session import Session
     from sdsk8s.errors import UsageError
     from sdsk8s.model.target import parse_target
+    from sdsk8s.verbs.conduct import operate
+    from sdsk8s.verbs.session import Session
 
     options = Options(**kw)
     catalogue = Session(options).catalogue
@@ -108,7 +108,7 @@ def update(
 ) -> None:
     """Update COMPONENT... or all from the site's tree and configuration. Stopped stays stopped."""
     if copy_code:
-        from sdsk8s.cli.update_copy import update_copy
+        from sdsk8s.verbs.update_copy import update_copy
 
         if config_only or ndeps or stores:
             raise click.UsageError("--copy brings code and nothing else: it goes with none of -c, --ndeps, --stores")

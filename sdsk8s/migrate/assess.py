@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sdsk8s.files.legacy import legacy, verdict
 from sdsk8s.migrate.findings import CHANGED, NONE, Finding, Program
 from sdsk8s.migrate.inventory import Given, take_inventory
 from sdsk8s.model.catalogue import Catalogue
+from sdsk8s.site.legacy import legacy, verdict
 
 
 def assess(home: Path, catalogue: Catalogue, given: Given) -> list[Finding]:

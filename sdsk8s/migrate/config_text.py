@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from sdsk8s.files.configure import merged
+from sdsk8s.site.configure import merged
 
 
 def extended(path: Path, values: Mapping[str, str], queues: Sequence[Mapping[str, Any]]) -> bytes:

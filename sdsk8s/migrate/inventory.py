@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdsk8s.files.legacy import legacy, verdict
-from sdsk8s.files.legacy_config import LegacyConfig, read_legacy_config, without_none
 from sdsk8s.migrate.crontab import read_crontab
 from sdsk8s.migrate.findings import CHANGED, NONE, TAKEN, Finding, Program, Timer
 from sdsk8s.migrate.supervisor import read_supervisor
 from sdsk8s.migrate.systemd import read_units
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.config_check import empty
+from sdsk8s.site.legacy import legacy, verdict
+from sdsk8s.site.legacy_config import LegacyConfig, read_legacy_config, without_none
 
 Verdicts = Mapping[str, Mapping[str, tuple[str, str]]]
 """{"primitives" | "tasks": {name: (mapped | changed | refused, what it is now)}} for names in `cluster.py`."""

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sdsk8s.files.data import folder
-from sdsk8s.files.yamlfile import read_mapping
 from sdsk8s.migrate import notation
 from sdsk8s.migrate.findings import Program, Timer
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import WORKLOADS
 from sdsk8s.model.queue import STOP_MARGIN
 from sdsk8s.render.images import pod_spec
+from sdsk8s.site.data import folder
+from sdsk8s.site.yamlfile import read_mapping
 
 Variables = Sequence[Mapping[str, Any]]
 """Entries of a container's `env`."""

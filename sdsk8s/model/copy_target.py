@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from sdsk8s.errors import RefusedError, StepError, UsageError
-from sdsk8s.model.live import Object
+from sdsk8s.model.observed import Object
 
 _REMOTE = re.compile(r"([A-Za-z0-9][\w.-]*)(?:/([\w.-]+))?:(.*)", re.DOTALL)
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sdsk8s.model.live import Object
 from sdsk8s.model.names import DRIFT
+from sdsk8s.model.observed import Object
 
 
 def mark(pod: Object, container: str, paths: Iterable[str], by: str, *, lasting: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sdsk8s.model.live import Object
+from sdsk8s.model.observed import Object
 
 
 @dataclass(frozen=True)

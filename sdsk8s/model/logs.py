@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sdsk8s.errors import UsageError
 from sdsk8s.model.component import Component
-from sdsk8s.model.live import Object
 from sdsk8s.model.names import COMPONENT, WORKLOADS, unknown
+from sdsk8s.model.observed import Object
 
 NAME, PART = "app.kubernetes.io/name", "app.kubernetes.io/component"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

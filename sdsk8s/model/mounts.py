@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdsk8s.errors import RefusedError
-from sdsk8s.model.live import Object
+from sdsk8s.model.observed import Object
 
 CODE = "/opt/sds"
 _WRITABLE = ("emptyDir", "persistentVolumeClaim", "ephemeral", "hostPath", "nfs", "csi")

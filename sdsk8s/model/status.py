@@ -10,8 +10,8 @@ from sdsk8s.model.bundle import ANNOTATION as BUNDLE
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.exposure import Url, service_urls
-from sdsk8s.model.live import Live, Object
 from sdsk8s.model.names import COMPONENT, WORKLOADS
+from sdsk8s.model.observed import Object, Observed
 from sdsk8s.model.pods import PodFacts, Program, matches, over, pod_facts
 from sdsk8s.model.site import Site
 
@@ -109,7 +109,7 @@ class Probes:
 
 
 def system_status(
-    site: Site, catalogue: Catalogue, chosen: Iterable[Component], live: Live, probes: Probes, now: datetime
+    site: Site, catalogue: Catalogue, chosen: Iterable[Component], live: Observed, probes: Probes, now: datetime
 ) -> SystemStatus:
     """Judge the chosen components. ok: everything that should run is ready, and so are the stores it needs."""
     found = tuple(component_status(site, catalogue, c, live, probes, now) for c in chosen)
@@ -117,7 +117,7 @@ def system_status(
 
 
 def component_status(
-    site: Site, catalogue: Catalogue, component: Component, live: Live, probes: Probes, now: datetime
+    site: Site, catalogue: Catalogue, component: Component, live: Observed, probes: Probes, now: datetime
 ) -> ComponentStatus:
     where = site.where(component.name)
     head = (component.name, component.title, where)
@@ -151,7 +151,7 @@ def _on_machine(component: Component, where: str, found: Sequence[Program] | str
     return ComponentStatus(*head, "elsewhere", "on a virtual machine", ok=ok, programs=tuple(found))
 
 
-def workloads(component: Component, live: Live, probes: Probes, now: datetime) -> tuple[Workload, ...]:
+def workloads(component: Component, live: Observed, probes: Probes, now: datetime) -> tuple[Workload, ...]:
     """Workloads that exist, and those of the manifests that are missing beside them."""
     found = {
         (kind, name): obj
@@ -167,7 +167,7 @@ def workloads(component: Component, live: Live, probes: Probes, now: datetime) -
     return tuple(sorted(out, key=lambda w: w.name))
 
 
-def _workload(kind: str, name: str, obj: Object, live: Live, probes: Probes, now: datetime) -> Workload:
+def _workload(kind: str, name: str, obj: Object, live: Observed, probes: Probes, now: datetime) -> Workload:
     spec, status = obj.get("spec", {}), obj.get("status") or {}
     desired = int(spec.get("replicas", 1))
     want = (spec.get("selector") or {}).get("matchLabels") or {}
@@ -206,7 +206,7 @@ def _programs(pod: str, probes: Probes) -> list[Program]:
     return [Program(pod, "supervisord", UNKNOWN, found)] if isinstance(found, str) else list(found)
 
 
-def _store(site: Site, store: Component, label: str, live: Live, probes: Probes) -> Store:
+def _store(site: Site, store: Component, label: str, live: Observed, probes: Probes) -> Store:
     search = bool(store.check and any(word.startswith("es://") for word in store.check.command))
     where = site.where(store.name)
     if where != "kubernetes":
@@ -241,7 +241,7 @@ def _state(loads: Sequence[Workload]) -> str:
     return "updating" if any(w.state == "updating" for w in loads) else "ready"
 
 
-def _urls(component: Component, live: Live, probes: Probes) -> tuple[Url, ...]:
+def _urls(component: Component, live: Observed, probes: Probes) -> tuple[Url, ...]:
     out = []
     for name, service in sorted(live.objects.get("Service", {}).items()):
         if (service["metadata"].get("labels") or {}).get(COMPONENT) != component.name:

@@ -9,10 +9,10 @@ from typing import Any
 
 from sdsk8s.model.component import Component
 from sdsk8s.model.history import Revision, Trees, containers, fingerprint
-from sdsk8s.model.live import Live, Object
 from sdsk8s.model.names import COMPONENT, WORKLOADS
-from sdsk8s.planner import parts
-from sdsk8s.planner.parts import Wanted
+from sdsk8s.model.observed import Object, Observed
+from sdsk8s.planner import kubernetes as parts
+from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.steps import (
     Apply,
     Group,
@@ -28,8 +28,8 @@ from sdsk8s.planner.steps import (
 
 def with_records(
     plan: Plan,
-    wanted: Iterable[Wanted],
-    live: Live,
+    wanted: Iterable[Desired],
+    live: Observed,
     newest: Mapping[str, Revision],
     trees: Mapping[str, Trees] | None = None,
 ) -> Plan:
@@ -71,7 +71,7 @@ def _unfinished(name: str, waits: list[Node]) -> str:
     return f"{name}: an earlier run has applied this and did not end: {rest} the revision"
 
 
-def _as_wanted_after(plan: Plan, w: Wanted, live: Live) -> bool:
+def _as_wanted_after(plan: Plan, w: Desired, live: Observed) -> bool:
     """True when every object of the component is as wanted by now, or is applied by the plan."""
     applied = {(s.obj["kind"], s.obj["metadata"]["name"]) for s in plan.steps() if isinstance(s, Apply)}
     return all(
@@ -99,7 +99,12 @@ def _owner(obj: Object) -> str:
 
 
 def plan_back(
-    verb: str, target: str, levels: Sequence[Sequence[Wanted]], live: Live, namespace: str, notes: tuple[str, ...] = ()
+    verb: str,
+    target: str,
+    levels: Sequence[Sequence[Desired]],
+    live: Observed,
+    namespace: str,
+    notes: tuple[str, ...] = (),
 ) -> Plan:
     """`undo` and the rollback of a failed update: the recorded objects again, images and configuration together.
 
@@ -122,7 +127,7 @@ def plan_back(
 
 
 def plan_redeploy(
-    target: str, levels: Sequence[Sequence[Wanted]], live: Live, namespace: str, notes: tuple[str, ...] = ()
+    target: str, levels: Sequence[Sequence[Desired]], live: Observed, namespace: str, notes: tuple[str, ...] = ()
 ) -> Plan:
     """Every running workload gets new pods, with the image that its tag means now. Claims are left alone."""
     root: list[Node] = []
@@ -154,7 +159,7 @@ def plan_redeploy(
 
 
 def plan_restart(
-    target: str, levels: Sequence[Sequence[Component]], live: Live, namespace: str, workload: str = ""
+    target: str, levels: Sequence[Sequence[Component]], live: Observed, namespace: str, workload: str = ""
 ) -> Plan:
     """New pods for every running workload, or for one; siblings keep theirs.
 
@@ -178,7 +183,7 @@ def plan_restart(
     return Plan("restart", target, namespace, Group("restart", tuple(root)), tuple(notes))
 
 
-def _as_parallel_as_safe(levels: Sequence[Sequence[Component]], live: Live) -> list[list[Component]]:
+def _as_parallel_as_safe(levels: Sequence[Sequence[Component]], live: Observed) -> list[list[Component]]:
     out: list[list[Component]] = []
     join = False
     for level in levels:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 
-from sdsk8s.model.live import Live, Object
 from sdsk8s.model.names import REPLICAS, WORKLOADS
-from sdsk8s.planner import parts
-from sdsk8s.planner.parts import Wanted
+from sdsk8s.model.observed import Object, Observed
+from sdsk8s.planner import kubernetes as parts
+from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.start import start_nodes
 from sdsk8s.planner.steps import Group, Node, Plan, group
 
 
 def plan_reset(
-    target: str, stores: list[list[Wanted]], components: list[list[Wanted]], live: Live, namespace: Object
+    target: str, stores: list[list[Desired]], components: list[list[Desired]], live: Observed, namespace: Object
 ) -> Plan:
     """stores, components: levels in start order."""
     root: list[Node] = []
@@ -33,7 +33,7 @@ def plan_reset(
     return Plan("reset", target, str(namespace["metadata"]["name"]), Group("reset", tuple(root)))
 
 
-def _stopped(wanted: list[Wanted], live: Live) -> Live:
+def _stopped(wanted: list[Desired], live: Observed) -> Observed:
     """The snapshot as it will be after the stop: workloads at 0 with their replicas recorded, no pods."""
     objects = {kind: dict(named) for kind, named in live.objects.items()}
     names = {w.component.name for w in wanted}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sdsk8s.errors import RefusedError, UsageError
 from sdsk8s.model.component import Component
-from sdsk8s.model.live import Live, Object
 from sdsk8s.model.names import unknown
-from sdsk8s.planner import parts
+from sdsk8s.model.observed import Object, Observed
+from sdsk8s.planner import kubernetes as parts
 from sdsk8s.planner.steps import Group, Node, Plan, Scale, WaitGone, WaitReady
 
 
-def plan_scale(component: Component, workload: str, replicas: int, live: Live, namespace: str) -> Plan:
+def plan_scale(component: Component, workload: str, replicas: int, live: Observed, namespace: str) -> Plan:
     """workload: "" for the only one that the component has. 0 records what runs, as `stop` does, so that a start
     brings it back. RefusedError for stores: their number is part of how they keep data; and for what an autoscaler
     of the snapshot scales."""
@@ -47,7 +47,7 @@ def plan_scale(component: Component, workload: str, replicas: int, live: Live, n
     return Plan("scale", target, namespace, Group("scale", tuple(steps)))
 
 
-def _refuse_scaled(kind: str, name: str, replicas: int, live: Live, namespace: str) -> None:
+def _refuse_scaled(kind: str, name: str, replicas: int, live: Observed, namespace: str) -> None:
     """RefusedError when an autoscaler would undo the number."""
     for scaler, objects in sorted(live.objects.items(), reverse=True):  # KEDA's before the one that it makes
         for other, obj in sorted(objects.items() if scaler in _SCALERS else ()):

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sdsk8s.model.bundle import Archive
-from sdsk8s.model.live import Live, Object
-from sdsk8s.planner import parts
+from sdsk8s.model.observed import Object, Observed
+from sdsk8s.planner import kubernetes as parts
 from sdsk8s.planner.steps import Apply, Group, Node, Pack, Plan, Push, Upload, WaitReady, group
 
 
@@ -46,7 +46,7 @@ class QueueShip:
 
 
 def plan_ship(
-    target: str, queues: Sequence[QueueShip], live: Live, namespace: str, extra: Mapping[str, Object] | None = None
+    target: str, queues: Sequence[QueueShip], live: Observed, namespace: str, extra: Mapping[str, Object] | None = None
 ) -> Plan:
     """extra: objects that new workers need, by name, such as the key of encrypted bundles."""
     bodies: list[Node] = []
@@ -67,7 +67,7 @@ def plan_ship(
     return Plan("ship", target, namespace, Group("ship", (*head, *both)), tuple(notes))
 
 
-def _queue(q: QueueShip, live: Live) -> list[Node]:
+def _queue(q: QueueShip, live: Observed) -> list[Node]:
     steps: list[Node] = []
     if q.whole and q.bucket and not q.bucket.stored:
         steps.append(_pack(q.whole, "for virtual machines, with the secrets that they need"))
@@ -83,7 +83,7 @@ def _queue(q: QueueShip, live: Live) -> list[Node]:
     return steps
 
 
-def _scaled(worker: Object, live: Live) -> Object:
+def _scaled(worker: Object, live: Observed) -> Object:
     return parts.apply_step(worker, live, reason="", running=None).obj
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sdsk8s.model.live import Live, Object
-from sdsk8s.planner import parts
-from sdsk8s.planner.parts import Wanted
+from sdsk8s.model.observed import Object, Observed
+from sdsk8s.planner import kubernetes as parts
+from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.steps import Apply, Group, Node, Plan, group, walk
 
 
-def plan_start(target: str, levels: list[list[Wanted]], live: Live, namespace: Object) -> Plan:
+def plan_start(target: str, levels: list[list[Desired]], live: Observed, namespace: Object) -> Plan:
     """levels: stores first, then components; the members of one level start side by side.
 
     A component whose workloads all run and are ready gets no step; what exists is never re-applied (that is
@@ -21,7 +21,7 @@ def plan_start(target: str, levels: list[list[Wanted]], live: Live, namespace: O
     return Plan("start", target, str(namespace["metadata"]["name"]), Group("start", tuple(root)), notes)
 
 
-def start_nodes(levels: list[list[Wanted]], live: Live, namespace: Object) -> list[Node]:
+def start_nodes(levels: list[list[Desired]], live: Observed, namespace: Object) -> list[Node]:
     """Steps of a start; also the second half of a reset."""
     bodies = []
     for level in levels:
@@ -36,11 +36,11 @@ def start_nodes(levels: list[list[Wanted]], live: Live, namespace: Object) -> li
     return [*parts.builds(needs_images, live), *head, *bodies]
 
 
-def component_nodes(w: Wanted, live: Live) -> list[Node]:
+def component_nodes(w: Desired, live: Observed) -> list[Node]:
     """Steps that bring one component up; none when it is up."""
     changes = [*parts.deploy(w, live, running=None, only_missing=True), *parts.scale_up(w, live)]
     return [*changes, *parts.wait_ready(w, live, changes)]
 
 
-def _steps(w: Wanted, live: Live) -> list[object]:
+def _steps(w: Desired, live: Observed) -> list[object]:
     return [s for node in component_nodes(w, live) for s in walk(node)]

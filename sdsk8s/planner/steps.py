@@ -23,7 +23,7 @@ class Step:
     def title(self) -> str:
         raise NotImplementedError
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         raise NotImplementedError
 
     def undo(self) -> str:
@@ -40,7 +40,7 @@ class Build(Step):
     def title(self) -> str:
         return f"build and push {self.ref}"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"docker build -t {self.ref} . && docker push {self.ref}"
 
     def undo(self) -> str:
@@ -59,7 +59,7 @@ class Apply(Step):
         tail = "" if replicas is None else f" (replicas {replicas})"
         return f"{self.change} {self.obj['kind']}/{self.obj['metadata']['name']}{tail}"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         kind, name = self.obj["kind"], self.obj["metadata"]["name"]
         return f"kubectl -n {namespace} apply --server-side -f {kind.lower()}-{name}.yaml  # from `sdsk8s render`"
 
@@ -81,7 +81,7 @@ class Scale(Step):
     def title(self) -> str:
         return f"scale {self.kind}/{self.name} {self.before} -> {self.replicas}"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         what = f"{self.kind.lower()}/{self.name}"
         scale = f"kubectl -n {namespace} scale {what} --replicas={self.replicas}"
         if self.record is None:
@@ -102,7 +102,7 @@ class WaitReady(Step):
     def title(self) -> str:
         return f"wait until {self.kind}/{self.name} is ready"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"kubectl -n {namespace} rollout status {self.kind.lower()}/{self.name}"
 
 
@@ -115,7 +115,7 @@ class WaitGone(Step):
     def title(self) -> str:
         return f"wait until the pods of {self.selector} are gone"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"kubectl -n {namespace} wait --for=delete pod -l {self.selector}"
 
 
@@ -128,7 +128,7 @@ class WaitJob(Step):
     def title(self) -> str:
         return f"wait until Job/{self.name} has succeeded"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"kubectl -n {namespace} wait --for=condition=complete job/{self.name}"
 
 
@@ -140,7 +140,7 @@ class Delete(Step):
     def title(self) -> str:
         return f"delete {self.kind}/{self.name}"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"kubectl -n {namespace} delete {self.kind.lower()}/{self.name}"
 
     def undo(self) -> str:
@@ -158,7 +158,7 @@ class Exec(Step):
     def title(self) -> str:
         return self.reason
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"kubectl -n {namespace} exec POD_OF[{self.selector}] -c {self.container} -- {shlex.join(self.command)}"
 
     def undo(self) -> str:
@@ -177,7 +177,7 @@ class Pack(Step):
     def title(self) -> str:
         return f"pack {self.file}: {len(self.files)} files, {words(self.size)}, id {self.content}"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"tar -cjf {self.file} FILES && sha256sum {self.file}"
 
     def undo(self) -> str:
@@ -198,7 +198,7 @@ class Upload(Step):
         tail = ", encrypted by the server" if self.encrypt else ""
         return f"upload s3://{self.bucket}/{self.key}{tail}"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         sse = " --sse" if self.encrypt else ""
         return f"aws s3 cp {self.file} s3://{self.bucket}/{self.key}{sse}"
 
@@ -216,7 +216,7 @@ class RemoveImage(Step):
     def title(self) -> str:
         return f"remove {self.ref} from the {self.where}"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"docker image rm {self.ref}" if self.where == "engine" else f"crane delete {self.ref}"
 
     def undo(self) -> str:
@@ -235,7 +235,7 @@ class Push(Step):
     def title(self) -> str:
         return f"push {self.ref}{', encrypted' if self.encrypt else ''}"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"oras push {self.ref} {self.file}"
 
     def undo(self) -> str:
@@ -261,7 +261,7 @@ class CloudCall(Step):
     def title(self) -> str:
         return self.words
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         service = {"s3": "s3api"}.get(self.service, self.service)
         words = ["aws", service, self.operation.replace("_", "-")]
         if self.into:
@@ -282,7 +282,7 @@ class Restart(Step):
     def title(self) -> str:
         return f"restart {self.kind}/{self.name}"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"kubectl -n {namespace} rollout restart {self.kind.lower()}/{self.name}"
 
 
@@ -302,7 +302,7 @@ class Supervise(Step):
     def title(self) -> str:
         return f"{self.action} {' '.join(self.programs)} in {self.pod}"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"kubectl -n {namespace} exec {self.pod} -c {self.container} -- {shlex.join(self.command)}"
 
 
@@ -316,7 +316,7 @@ class Unstick(Step):
     def title(self) -> str:
         return f"free {self.kind}/{self.name} of pods that never became ready"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         pods = f"the pods of {self.name} that are not ready"
         return f"kubectl -n {namespace} get pods -L controller-revision-hash  # then delete {pods}"
 
@@ -335,7 +335,7 @@ class Record(Step):
     def title(self) -> str:
         return f"record the revision of {self.component}"
 
-    def kubectl(self, namespace: str) -> str:
+    def by_hand(self, namespace: str) -> str:
         return f"kubectl -n {namespace} get secrets -l sdsk8s/history={self.component}  # sdsk8s writes the next"
 
 

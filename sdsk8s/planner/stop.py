@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from sdsk8s.model.component import Component
-from sdsk8s.model.live import Live
-from sdsk8s.planner import parts
+from sdsk8s.model.observed import Observed
+from sdsk8s.planner import kubernetes as parts
 from sdsk8s.planner.steps import Group, Node, Plan, group
 
 
-def plan_stop(target: str, levels: list[list[Component]], live: Live, namespace: str) -> Plan:
+def plan_stop(target: str, levels: list[list[Component]], live: Observed, namespace: str) -> Plan:
     """levels: in start order; they are stopped in the reverse order, so that nothing loses what it needs."""
     root: list[Node] = []
     notes = []

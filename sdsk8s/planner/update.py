@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sdsk8s.model.live import Live, Object
 from sdsk8s.model.names import CONFIG_HASH, WORKLOADS
-from sdsk8s.planner import parts
-from sdsk8s.planner.parts import Wanted
+from sdsk8s.model.observed import Object, Observed
+from sdsk8s.planner import kubernetes as parts
+from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.steps import Apply, Group, Node, Plan, group
 
 
 def plan_update(
     target: str,
-    levels: list[list[Wanted]],
-    live: Live,
+    levels: list[list[Desired]],
+    live: Observed,
     namespace: Object,
     *,
     config_only: bool,
-    stores: Sequence[Wanted] = (),
+    stores: Sequence[Desired] = (),
 ) -> Plan:
     """levels: components in start order. stores: those that the components need and that are deployed; only their
     configuration is followed (a changed password must reach both sides), their images are not.
@@ -62,7 +62,7 @@ def plan_update(
     return Plan("update", target, str(namespace["metadata"]["name"]), root, tuple(notes))
 
 
-def _config_part(w: Wanted, live: Live) -> Wanted:
+def _config_part(w: Desired, live: Observed) -> Desired:
     """Configuration objects, and the workloads whose configuration hash differs from the live one."""
     keep = []
     for obj in w.objects:
@@ -72,7 +72,7 @@ def _config_part(w: Wanted, live: Live) -> Wanted:
             old = live.get(obj["kind"], obj["metadata"]["name"])
             if old is not None and _hash(old) != _hash(obj):
                 keep.append(obj)
-    return Wanted(w.component, tuple(keep), {})
+    return Desired(w.component, tuple(keep), {})
 
 
 def _hash(obj: Object) -> str:

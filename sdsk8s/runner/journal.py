@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sdsk8s.planner.describe import plan_as_dict
 from sdsk8s.planner.steps import Plan
-from sdsk8s.runner.describe import plan_as_dict
 
 
 def now() -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sdsk8s.backends.steps import Say
 from sdsk8s.errors import Interrupted, SdsError, StepError
 from sdsk8s.planner.steps import Group, Node, Plan, Step
 from sdsk8s.runner.journal import Journal
-
-Say = Callable[[str], None]
 
 
 class Executor(Protocol):

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from fake_dashboards import FakeDashboards
 
-from sdsk8s.cli.endpoints import dashboards
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.session import Session
 from sdsk8s.errors import ClusterError
+from sdsk8s.verbs.endpoints import dashboards
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 BIN = Path(sys.executable).parent
 FOLDERS = {"elasticsearch": "kibana_dashboard_import", "opensearch": "opensearch_dashboards_import"}

@@ -13,10 +13,10 @@ import pytest
 from fake_apiserver import FakeApiServer, Handler, times
 from kubernetes import client
 
-from sdsk8s.backends.copy.endpoint import Endpoint
-from sdsk8s.backends.copy.transfer import Settings, Source, Target, upload
 from sdsk8s.backends.kubernetes.access import review
 from sdsk8s.backends.kubernetes.api import Cluster
+from sdsk8s.backends.kubernetes.copy.endpoint import Endpoint
+from sdsk8s.backends.kubernetes.copy.transfer import Settings, Source, Target, upload
 from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.backends.kubernetes.informer import Informer

@@ -114,10 +114,10 @@ def pods(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pods]:
 
 def base_image(lab: Lab, folder: Path) -> str:
     """The product's own base: Debian with python3."""
+    from sdsk8s.backends.docker.builder import Workshop
     from sdsk8s.backends.docker.engine import Engine
-    from sdsk8s.backends.docker.workshop import Workshop
-    from sdsk8s.files.data import folder as shipped
     from sdsk8s.model.image import ImageSpec
+    from sdsk8s.site.data import folder as shipped
 
     engine = Engine(lab.docker_url)
     ref = f"{lab.registry}/test/base:copy"

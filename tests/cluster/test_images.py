@@ -16,9 +16,9 @@ from typing import Any
 import docker
 import pytest
 
+from sdsk8s.backends.docker.builder import Workshop
 from sdsk8s.backends.docker.engine import Engine
-from sdsk8s.backends.docker.hostnet import HostNet, detect
-from sdsk8s.backends.docker.workshop import Workshop
+from sdsk8s.backends.docker.host_settings import HostNet, detect
 from sdsk8s.backends.registry import Registry
 from sdsk8s.errors import ImageError
 from sdsk8s.model.image import ImageSpec

@@ -37,8 +37,8 @@ def test_catalogue_and_dockerfiles_are_inside(installed: Path) -> None:
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import sdsk8s\n"
         "assert sdsk8s.__file__.startswith(sys.argv[1]), sdsk8s.__file__\n"
-        "from sdsk8s.files.catalogue import load_catalogue\n"
-        "from sdsk8s.files.data import folder\n"
+        "from sdsk8s.site.catalogue import load_catalogue\n"
+        "from sdsk8s.site.data import folder\n"
         "print(*load_catalogue().components, folder('dockerfiles'))"
     )
     done = subprocess.run(

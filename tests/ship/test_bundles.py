@@ -19,13 +19,13 @@ from typing import Any
 import pyrage
 import pytest
 
+from sdsk8s.backends.bundles import Bundles
 from sdsk8s.backends.registry import Registry
-from sdsk8s.cli.bundles import Bundles
 from sdsk8s.errors import ConfigError, StepError
-from sdsk8s.files.archive import pack
 from sdsk8s.model.bundle import Entry, archive, bundle_from_dict, bundle_name
 from sdsk8s.model.component import RULES, Component
 from sdsk8s.model.site import Site
+from sdsk8s.site.archive import pack
 
 ROOT = Path(__file__).resolve().parents[2]
 FETCH = ROOT / "dockerfiles" / "worker" / "bin" / "sds-fetch-bundle"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from s3server import ACCESS, SECRET, serve
 
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.payloads import Payloads
-from sdsk8s.cli.session import Session
 from sdsk8s.errors import CloudError, ConfigError
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.package_files import Payloads
+from sdsk8s.verbs.session import Session
 
 KEYS = f"AWS_ACCESS_KEY: {ACCESS}\nAWS_SECRET_KEY: {SECRET}\nAWS_REGION: us-west-2\n"
 

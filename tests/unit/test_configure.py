@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from sdsk8s.cli.main import main
-from sdsk8s.files.configure import merged
-from sdsk8s.files.legacy import legacy
-from sdsk8s.files.site import load_site
+from sdsk8s.site.configure import merged
+from sdsk8s.site.folder import load_site
+from sdsk8s.site.legacy import legacy
 
 OLD = """# our site
 MOZART_PVT_IP: 10.0.0.1   # the big one
@@ -121,7 +121,7 @@ def test_without_a_terminal_nothing_is_asked(tmp_path: Path, capsys: pytest.Capt
     ],
 )
 def test_oddities(tmp_path: Path, line: str, level: str, words: str) -> None:
-    from sdsk8s.files.legacy_config import read_legacy_config
+    from sdsk8s.site.legacy_config import read_legacy_config
 
     file = tmp_path / "config"
     file.write_text("# first line\n" + line + "\n")

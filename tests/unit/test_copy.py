@@ -19,15 +19,16 @@ from typing import Any
 
 import pytest
 
-from sdsk8s.backends.copy import agent, far
-from sdsk8s.backends.copy.transfer import Outcome, Settings, Source
-from sdsk8s.cli.copying import report
-from sdsk8s.cli.options import Options
+from sdsk8s.backends.kubernetes.copy import agent
+from sdsk8s.backends.kubernetes.copy import agent_client as far
+from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source
 from sdsk8s.errors import RefusedError, SdsError, StepError, UsageError
 from sdsk8s.model.copy_target import Remote, parse_remote
 from sdsk8s.model.copying import Entry, Listing, check_target, chosen, copy_plan, parse_listing
 from sdsk8s.model.drift import drifted, mark
 from sdsk8s.model.mounts import check_place, place
+from sdsk8s.verbs.copy import report
+from sdsk8s.verbs.options import Options
 
 
 def raw(entries: list[tuple[str, str, str]], kind: str = "d", **kw: Any) -> dict[str, Any]:
@@ -454,8 +455,8 @@ def test_a_file_that_shrinks_is_found_out(tmp_path: Path) -> None:
 
 
 def test_command_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdsk8s.cli.copying import Request, copy
-    from sdsk8s.cli.options import Options
+    from sdsk8s.verbs.copy import Request, copy
+    from sdsk8s.verbs.options import Options
 
     for src, dst in (("a", "b"), ("pod/a:/x", "pod/b:/x")):
         with pytest.raises(UsageError, match="one of SRC and DST"):

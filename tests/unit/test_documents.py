@@ -20,11 +20,11 @@ from conftest import as_published
 from legacy_shim.helptext import entries
 from legacy_shim.main import run
 from legacy_shim.verbs import VERBS
-from sdsk8s.cli.kubectl_script import kubectl_script
-from sdsk8s.cli.report import report_as_dict
+from sdsk8s.backends.kubernetes.script import kubectl_script
+from sdsk8s.console.report import report_as_dict
 from sdsk8s.errors import RefusedError
+from sdsk8s.planner.describe import plan_as_dict
 from sdsk8s.planner.steps import Apply, Build, Exec, Group, Plan, Scale, WaitReady
-from sdsk8s.runner.describe import plan_as_dict
 from sdsk8s.runner.journal import Journal, new_run_id
 from sdsk8s.runner.run import run as run_plan
 
@@ -116,7 +116,7 @@ def test_every_test_that_a_row_names_exists() -> None:
 def test_a_plan_is_as_its_schema_says() -> None:
     body = json.loads(json.dumps(plan_as_dict(PLAN)))
     as_published("plan", body)
-    del body["plan"]["children"][0]["kubectl"]
+    del body["plan"]["children"][0]["by_hand"]
     with pytest.raises(jsonschema.ValidationError):
         as_published("plan", body)
 

@@ -12,7 +12,7 @@ import yaml
 
 from legacy_shim.fab.state import env, settings
 from legacy_shim.fab.tasks import parse
-from legacy_shim.fab.verdicts import as_markdown, is_activation, table
+from sdsk8s.migrate.fabric_verdicts import as_markdown, is_activation, table
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[2]

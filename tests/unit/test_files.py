@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from sdsk8s.errors import ConfigError, UsageError
-from sdsk8s.files.catalogue import load_catalogue
-from sdsk8s.files.site import load_site
-from sdsk8s.files.yamlfile import read_mapping
+from sdsk8s.site.catalogue import load_catalogue
+from sdsk8s.site.folder import load_site
+from sdsk8s.site.yamlfile import read_mapping
 
 
 def test_bad_yaml_names_line_and_column(tmp_path: Path) -> None:

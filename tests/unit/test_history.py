@@ -7,10 +7,10 @@ from typing import Any
 
 from sdsk8s.model.component import Component
 from sdsk8s.model.history import Revision, fingerprint, images_in, kept_digests, revision_of
-from sdsk8s.model.live import Live
 from sdsk8s.model.names import APPLIED, COMPONENT
+from sdsk8s.model.observed import Observed
 from sdsk8s.planner.history import plan_back, plan_redeploy, plan_restart, with_digests, with_records
-from sdsk8s.planner.parts import Wanted
+from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.steps import Apply, Group, Plan, Record, Restart, Unstick, WaitReady
 from sdsk8s.render.changes import config_changes, tree_changes
 
@@ -23,11 +23,11 @@ def workload(name: str, image: str, *, kind: str = "Deployment", applied: str = 
     }
 
 
-def live(*objects: dict[str, Any]) -> Live:
+def live(*objects: dict[str, Any]) -> Observed:
     kinds: dict[str, dict[str, Any]] = {}
     for o in objects:
         kinds.setdefault(o["kind"], {})[o["metadata"]["name"]] = o
-    return Live(objects=kinds)
+    return Observed(objects=kinds)
 
 
 APP = Component("app")
@@ -51,15 +51,15 @@ def test_the_fingerprint_follows_the_digest() -> None:
 
 def test_undo_sees_a_digest_that_differs_under_the_same_tag() -> None:
     old, now = workload("a", "r/a:1@sha256:1"), workload("a", "r/a:1@sha256:2")
-    plan = plan_back("undo", "app", [[Wanted(APP, (old,), {})]], live(now), "sds")
+    plan = plan_back("undo", "app", [[Desired(APP, (old,), {})]], live(now), "sds")
     assert [type(s) for s in plan.steps()] == [Apply, WaitReady, Record]
-    assert plan_back("undo", "app", [[Wanted(APP, (now,), {})]], live(now), "sds").empty is False  # not ready yet
+    assert plan_back("undo", "app", [[Desired(APP, (now,), {})]], live(now), "sds").empty is False  # not ready yet
 
 
 def test_undo_frees_a_statefulset() -> None:
     old = workload("db", "r/db:1@sha256:1", kind="StatefulSet")
     bad = workload("db", "r/db:1@sha256:2", kind="StatefulSet", applied="y")
-    plan = plan_back("undo", "app", [[Wanted(APP, (old,), {})]], live(bad), "sds")
+    plan = plan_back("undo", "app", [[Desired(APP, (old,), {})]], live(bad), "sds")
     assert [type(s) for s in plan.steps()] == [Apply, Unstick, WaitReady, Record]
 
 
@@ -72,20 +72,20 @@ def test_a_moved_tag_is_taken_and_an_unknown_one_kept() -> None:
 
 
 def test_a_start_that_leaves_old_objects_records_nothing() -> None:
-    wanted = Wanted(APP, (workload("a", "r/a:1", applied="new"),), {})
+    wanted = Desired(APP, (workload("a", "r/a:1", applied="new"),), {})
     empty = Plan("start", "app", "sds", Group("start", ()))
     assert with_records(empty, [wanted], live(workload("a", "r/a:1", applied="old")), {}).empty
 
 
 def test_what_a_dead_run_left_unrecorded_is_recorded() -> None:
-    wanted = Wanted(APP, (workload("a", "r/a:1"),), {})
+    wanted = Desired(APP, (workload("a", "r/a:1"),), {})
     empty = Plan("update", "app", "sds", Group("update", ()))
     steps = with_records(empty, [wanted], live(workload("a", "r/a:1")), {}).steps()
     assert [type(s) for s in steps] == [WaitReady, Record]
 
 
 def test_the_note_on_what_a_dead_run_left_says_what_is_done_about_it() -> None:
-    wanted = Wanted(APP, (workload("a", "r/a:1"),), {})
+    wanted = Desired(APP, (workload("a", "r/a:1"),), {})
     empty = Plan(
         "update", "app", "sds", Group("update", ()), ("app: nothing has changed", "other: nothing has changed")
     )
@@ -116,7 +116,7 @@ def test_restart_and_redeploy_free_a_statefulset_that_is_not_ready() -> None:
     assert names(plan_restart("app", [[APP]], live(stuck), "sds")) == ["Restart", "Unstick", "WaitReady"]
     assert names(plan_restart("app", [[APP]], live(ready), "sds")) == ["Restart", "WaitReady"]
     for wanted, steps in ((stuck, ["Restart", "Unstick", "WaitReady"]), (after, ["Apply", "Unstick", "WaitReady"])):
-        assert names(plan_redeploy("app", [[Wanted(APP, (wanted,), {})]], live(stuck), "sds"))[:3] == steps
+        assert names(plan_redeploy("app", [[Desired(APP, (wanted,), {})]], live(stuck), "sds"))[:3] == steps
 
 
 def test_restart_waits_for_what_does_not_serve_throughout() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sdsk8s.cli.images import Images
+from sdsk8s.backends.docker.images import Images
 from sdsk8s.errors import ConfigError, ImageError
-from sdsk8s.files.image_lock import lock, read_lock
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.site import Site
+from sdsk8s.site.image_lock import lock, read_lock
 
 BASE, OLD, NEW = "registry.example/debian:12-slim", f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from sdsk8s.backends.docker import context, kinds
+from sdsk8s.backends.docker.builder import Workshop
 from sdsk8s.backends.docker.engine import Engine
 from sdsk8s.backends.docker.provenance import revision
-from sdsk8s.backends.docker.workshop import Workshop
 from sdsk8s.errors import ConfigError, ImageError, RefusedError
 from sdsk8s.model.image import ImageSpec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sdsk8s.backends.docker.hostnet import detect
+from sdsk8s.backends.docker.host_settings import detect
 
 MAVEN = '<settings xmlns="http://maven.apache.org/SETTINGS/1.2.0"><localRepository>/x</localRepository>{}</settings>'
 

@@ -18,14 +18,14 @@ import yaml
 from conftest import as_published
 
 from sdsk8s.cli.main import main
-from sdsk8s.files.catalogue import load_catalogue
-from sdsk8s.files.overrides import load_overrides
-from sdsk8s.files.site import load_site
 from sdsk8s.migrate.config_text import extended
 from sdsk8s.migrate.drawing import draw
 from sdsk8s.migrate.findings import Finding
 from sdsk8s.migrate.page import page
 from sdsk8s.migrate.systemd import calendar
+from sdsk8s.site.catalogue import load_catalogue
+from sdsk8s.site.folder import load_site
+from sdsk8s.site.overrides import load_overrides
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples" / "demo-site"

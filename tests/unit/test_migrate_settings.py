@@ -16,11 +16,11 @@ import pytest
 import yaml
 
 from sdsk8s.cli.main import main
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.session import Session
-from sdsk8s.files.templates import load_texts
 from sdsk8s.migrate.environment_file import read_environment
 from sdsk8s.render.objects import render
+from sdsk8s.site.templates import load_texts
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples" / "demo-site"

@@ -16,12 +16,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sdsk8s.backends.http import Http, HttpError
-from sdsk8s.cli.endpoints import search_engine
-from sdsk8s.cli.options import Options
-from sdsk8s.cli.session import Session
+from sdsk8s.backends.http.client import Http, HttpError
 from sdsk8s.lab import pki
 from sdsk8s.lab.plan import Lab
+from sdsk8s.verbs.endpoints import search_engine
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from sdsk8s.errors import ConfigError
-from sdsk8s.files.catalogue import load_catalogue
-from sdsk8s.files.site import load_site
-from sdsk8s.files.templates import load_texts, places
 from sdsk8s.model.component import Component, ConfigFile
 from sdsk8s.model.overlay import merge_component, merge_manifests
 from sdsk8s.model.site import Site
 from sdsk8s.render.config import config_objects
+from sdsk8s.site.catalogue import load_catalogue
+from sdsk8s.site.folder import load_site
+from sdsk8s.site.templates import load_texts, places
 
 
 def deployment() -> dict[str, Any]:

@@ -12,8 +12,8 @@ import pytest
 
 from legacy_shim.rules import read_rules, rule_id, store
 from sdsk8s.errors import ConfigError
-from sdsk8s.files.package import PackageFile, write_package
 from sdsk8s.model.package import folder_name, package_from_dict
+from sdsk8s.site.package import PackageFile, write_package
 
 MANIFEST: dict[str, Any] = {
     "containers": {"id": "job:1.0", "url": "s3://h/b/job-1.0.tar.gz"},

@@ -13,10 +13,10 @@ import yaml
 from sdsk8s.errors import RefusedError, SdsError
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import component_from_dict
-from sdsk8s.model.live import Live
 from sdsk8s.model.names import APPLIED, COMPONENT, REPLICAS
+from sdsk8s.model.observed import Observed
 from sdsk8s.model.site import Site
-from sdsk8s.planner.parts import Wanted
+from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.reset import plan_reset
 from sdsk8s.planner.scale import plan_scale
 from sdsk8s.planner.start import plan_start
@@ -75,18 +75,18 @@ def catalogue(case: dict[str, Any]) -> Catalogue:
     return Catalogue(found)
 
 
-def wanted(case: dict[str, Any], names: list[str], cat: Catalogue) -> list[Wanted]:
+def wanted(case: dict[str, Any], names: list[str], cat: Catalogue) -> list[Desired]:
     text = case.get("template", "text")
     image = case.get("image", "reg:5000/sds/app:t1")
     out = []
     for n in names:
         c = cat.components[n]
         texts = {(n, e.into, e.file): text for e in c.config}
-        out.append(Wanted(c, tuple(render(SITE, cat, c, texts, {"app": image})), {"app": image}))
+        out.append(Desired(c, tuple(render(SITE, cat, c, texts, {"app": image})), {"app": image}))
     return out
 
 
-def live(case: dict[str, Any], cat: Catalogue) -> Live:
+def live(case: dict[str, Any], cat: Catalogue) -> Observed:
     """Objects as an earlier run left them (`applied: true` = same content), with the replicas the case states."""
     objects: dict[str, dict[str, Any]] = {"Namespace": {"sds": {"metadata": {"name": "sds"}}}}
     state = case.get("live") or {}
@@ -114,7 +114,7 @@ def live(case: dict[str, Any], cat: Catalogue) -> Live:
             objects.setdefault(obj["kind"], {})[name] = entry
     if not state and case.get("fresh", True):
         objects = {}
-    return Live(objects=objects, digests=case.get("digests", {"reg:5000/sds/app:t1": "sha256:1"}))
+    return Observed(objects=objects, digests=case.get("digests", {"reg:5000/sds/app:t1": "sha256:1"}))
 
 
 def outline(node: Node, depth: int = 0) -> list[str]:
@@ -132,7 +132,7 @@ def make(case: dict[str, Any]) -> Plan:
     ns = namespace_object(SITE)
     target = ",".join(case["target"])
 
-    def levels(names: list[str]) -> list[list[Wanted]]:
+    def levels(names: list[str]) -> list[list[Desired]]:
         by = {w.component.name: w for w in wanted(case, names, cat)}
         return [[by[c.name] for c in level] for level in cat.levels([cat.components[n] for n in names])]
 
@@ -158,7 +158,7 @@ def test_case(case: dict[str, Any]) -> None:
     assert lines == (case.get("plan") or [])
     for note in case.get("notes", []):
         assert note in plan.notes
-    assert all(step.kubectl("sds") and step.undo() for step in plan.steps())
+    assert all(step.by_hand("sds") and step.undo() for step in plan.steps())
 
 
 def HASH(line: str) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 from sdsk8s.model.bundle import ENV, STEP, Entry, archive, bundle_from_dict
 from sdsk8s.model.component import RULES, Component
-from sdsk8s.model.live import Live
 from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH
-from sdsk8s.planner.images import live_bundles
+from sdsk8s.model.observed import Observed
+from sdsk8s.planner.running_images import live_bundles
 from sdsk8s.planner.ship import Bucket, QueueShip, plan_ship
 from sdsk8s.planner.steps import Apply, Group
 from sdsk8s.render.bundles import keep_configuration, with_bundle
@@ -32,8 +32,8 @@ def worker(name: str, replicas: int = 1, ref: str = "", config: str = "c1") -> d
     return {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": replicas, "template": template}}
 
 
-def live(obj: dict[str, Any], **digests: str) -> Live:
-    return Live({"Deployment": {obj["metadata"]["name"]: obj}}, digests)
+def live(obj: dict[str, Any], **digests: str) -> Observed:
+    return Observed({"Deployment": {obj["metadata"]["name"]: obj}}, digests)
 
 
 def types(plan: Any) -> list[str]:
@@ -42,7 +42,7 @@ def types(plan: Any) -> list[str]:
 
 def test_pack_push_roll_wait_per_queue_side_by_side() -> None:
     rows = [QueueShip(q, "workers", False, code=CODE, ref=f"{REF}{q}", worker=worker(q)) for q in ("a", "b")]
-    both = Live({"Deployment": {q: worker(q) for q in ("a", "b")}})
+    both = Observed({"Deployment": {q: worker(q) for q in ("a", "b")}})
     plan = plan_ship("all queues", rows, both, "sds")
     assert types(plan) == ["Pack", "Push", "Apply", "WaitReady"] * 2
     queues = plan.root.children[0]
@@ -52,14 +52,14 @@ def test_pack_push_roll_wait_per_queue_side_by_side() -> None:
 def test_a_key_that_was_deleted_comes_back_though_nothing_else_is_to_be_done() -> None:
     row = QueueShip("small", "workers", True, code=CODE, ref=REF)
     key = {"kind": "Secret", "metadata": {"name": "bundle-key", "annotations": {APPLIED: "h"}}}
-    gone, there = Live({}, {REF: "sha256:1"}), Live({"Secret": {"bundle-key": key}}, {REF: "sha256:1"})
+    gone, there = Observed({}, {REF: "sha256:1"}), Observed({"Secret": {"bundle-key": key}}, {REF: "sha256:1"})
     assert types(plan_ship("small", [row], gone, "sds", {"bundle-key": key})) == ["Apply"]
     assert plan_ship("small", [row], there, "sds", {"bundle-key": key}).empty
 
 
 def test_nothing_to_do_and_what_is_left_to_do() -> None:
     row = QueueShip("small", "workers", False, WHOLE, Bucket("code", WHOLE.file, True), CODE, REF)
-    there = Live({}, {REF: "sha256:1"})
+    there = Observed({}, {REF: "sha256:1"})
     assert plan_ship("small", [row], there, "sds").empty
     gone = dataclasses.replace(row, bucket=Bucket("code", WHOLE.file, False))
     assert types(plan_ship("small", [gone], there, "sds")) == ["Pack", "Upload"]

@@ -23,7 +23,7 @@ def chosen(plan: Plan) -> list[tuple[str, tuple[str, ...]]]:
 def test_a_program_is_a_group_or_a_process_or_all_in_every_pod(program: str, names: tuple[str, ...]) -> None:
     plan = plan_programs("restart", "c/w:p", program, PODS, "ns")
     assert chosen(plan) == [("p1", names), ("p2", names)]
-    assert plan.steps()[0].kubectl("ns").startswith("kubectl -n ns exec p1 -c main -- supervisorctl -c ")
+    assert plan.steps()[0].by_hand("ns").startswith("kubectl -n ns exec p1 -c main -- supervisorctl -c ")
 
 
 def test_an_unknown_program_is_refused_with_the_nearest() -> None:

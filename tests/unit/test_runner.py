@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sdsk8s.cli.report import print_report
+from sdsk8s.console.report import print_report
 from sdsk8s.errors import StepError
 from sdsk8s.planner.steps import Apply, Delete, Group, Plan, Step
 from sdsk8s.runner.journal import Journal, new_run_id, read_runs

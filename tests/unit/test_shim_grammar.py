@@ -15,14 +15,14 @@ import pytest
 import yaml
 
 import legacy_shim.tree
-import sdsk8s.cli.operate
+import sdsk8s.verbs.conduct
 from legacy_shim.hooks import HOOKS, INSTEAD, Hook
 from legacy_shim.main import run
 from legacy_shim.tree import root
 from legacy_shim.verbs import VERBS
-from sdsk8s.cli.options import TWINS, Options, from_environment
 from sdsk8s.errors import Interrupted, PartialError, RefusedError
 from sdsk8s.planner.steps import Group, Plan, Scale
+from sdsk8s.verbs.options import TWINS, Options, from_environment
 
 FOLDER = Path(__file__).parent.parent / "cases"
 CASES: list[dict[str, Any]] = [
@@ -162,7 +162,7 @@ def test_variables_are_twins_of_options(monkeypatch: pytest.MonkeyPatch) -> None
     [(0, 0), (1, 1), (2, 2), (3, 1), (4, 1), (130, 1)],
 )
 def test_exit_codes_are_those_of_the_legacy_tool(result: int, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sdsk8s.cli.operate, "operate", lambda *a, **kw: result)
+    monkeypatch.setattr(sdsk8s.verbs.conduct, "operate", lambda *a, **kw: result)
     assert run(["start", "all", "-f"]) == code
 
 
@@ -171,7 +171,7 @@ def test_errors_end_with_1(error: BaseException, monkeypatch: pytest.MonkeyPatch
     def operate(*a: Any, **kw: Any) -> int:
         raise error
 
-    monkeypatch.setattr(sdsk8s.cli.operate, "operate", operate)
+    monkeypatch.setattr(sdsk8s.verbs.conduct, "operate", operate)
     assert run(["start", "all", "-f"]) == 1
 
 
@@ -181,9 +181,9 @@ def test_a_declined_prompt_ends_with_0(
     plan = Plan("stop", "mozart", "sds", Group("", (Scale("asked", "Deployment", "web", 1, 0, record=1),)), ())
     (tmp_path / "config").write_text("MOZART_PVT_IP: 127.0.0.1\n")
     monkeypatch.setenv("SDS_HOME", str(tmp_path))
-    monkeypatch.setattr(sdsk8s.cli.operate, "need_terminal", lambda *a: None)
-    monkeypatch.setattr(sdsk8s.cli.operate, "make_plan", lambda *a, **kw: (plan, {}))
-    monkeypatch.setattr(sdsk8s.cli.operate, "confirm", lambda *a, **kw: False)
+    monkeypatch.setattr(sdsk8s.verbs.conduct, "need_terminal", lambda *a: None)
+    monkeypatch.setattr(sdsk8s.verbs.conduct, "make_plan", lambda *a, **kw: (plan, {}))
+    monkeypatch.setattr(sdsk8s.verbs.conduct, "confirm", lambda *a, **kw: False)
     assert run(["stop", "mozart"]) == 0
     assert "nothing was changed" in capsys.readouterr().err
 

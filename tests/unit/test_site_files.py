@@ -17,12 +17,12 @@ from conftest import as_published
 
 from sdsk8s.cli.main import main
 from sdsk8s.errors import ConfigError
-from sdsk8s.files.catalogue import load_catalogue
-from sdsk8s.files.shipped import Record, shipped_files
-from sdsk8s.files.site import load_site
-from sdsk8s.files.templates import load_texts
 from sdsk8s.model.component import Component, ConfigFile
 from sdsk8s.model.site import Site
+from sdsk8s.site.catalogue import load_catalogue
+from sdsk8s.site.folder import load_site
+from sdsk8s.site.shipped import Record, shipped_files
+from sdsk8s.site.templates import load_texts
 
 ROOT = Path(__file__).parent.parent.parent
 NAME = "es_template-base.json"
@@ -226,7 +226,7 @@ def test_what_changes_while_a_person_is_asked_is_not_written(site: SiteFolder, m
         site.file.write_text("of somebody else\n")
         return True
 
-    monkeypatch.setattr("sdsk8s.cli.confirm.need_terminal", lambda *_: None)
+    monkeypatch.setattr("sdsk8s.console.confirm.need_terminal", lambda *_: None)
     monkeypatch.setattr("click.confirm", edited_meanwhile)
     assert site.files("upgrade") == 4
     assert site.file.read_text() == "of somebody else\n" and site.backups() == []

@@ -10,12 +10,12 @@ import pytest
 from conftest import as_published
 
 from sdsk8s.cli.status import status_as_dict
-from sdsk8s.cli.status_text import age, status_lines
+from sdsk8s.console.status_text import age, status_lines
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import component_from_dict
 from sdsk8s.model.exposure import node_addresses, service_urls
-from sdsk8s.model.live import Live
 from sdsk8s.model.names import COMPONENT, REPLICAS, SUPERVISED
+from sdsk8s.model.observed import Observed
 from sdsk8s.model.pods import parse_supervisorctl, pod_facts, supervised
 from sdsk8s.model.site import Site
 from sdsk8s.model.status import Answer, Probes, SystemStatus, system_status
@@ -131,7 +131,7 @@ def judge(
     found: dict[str, dict[str, Any]], given: Probes | None = None, site: Site = SITE, *names: str
 ) -> SystemStatus:
     chosen = [CATALOGUE.get(n) for n in names or ("alpha", "beta")]
-    status = system_status(site, CATALOGUE, chosen, Live(objects=found), given or probes(), NOW)
+    status = system_status(site, CATALOGUE, chosen, Observed(objects=found), given or probes(), NOW)
     as_published("status", json.loads(json.dumps(status_as_dict(status))))
     return status
 

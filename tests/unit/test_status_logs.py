@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from sdsk8s.cli.log_streams import Window, _since, read
-from sdsk8s.cli.together import together
+from sdsk8s.backends.kubernetes.log_streams import Window, _since, read
 from sdsk8s.errors import ClusterError, SdsError, UsageError
 from sdsk8s.model.component import component_from_dict
 from sdsk8s.model.logs import Line, Source, check_workload, container_state, order, parse_line, seconds, sources
+from sdsk8s.model.parallel import together
 
 MANIFEST = {"kind": "Deployment", "metadata": {"name": "alpha-api"}}
 ALPHA = component_from_dict({"name": "alpha"}, "/cat/alpha/component.yaml", (MANIFEST,))

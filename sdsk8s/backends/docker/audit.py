@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from sdsk8s.errors import ConfigError
-from sdsk8s.files.yamlfile import read_mapping
+from sdsk8s.site.yamlfile import read_mapping
 
 _LISTS = ("compilers", "caches", "credentials", "packages", "writable", "test_keys")
 _TEXT_LIMIT = 1_000_000  # larger files are no settings

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sdsk8s.errors import ConfigError, ImageError
-from sdsk8s.files.yamlfile import read_mapping
 from sdsk8s.model.names import unknown
+from sdsk8s.site.yamlfile import read_mapping
 
 TOOLS = "tools"  # copied into every build
 _KEYS = ("folders", "target", "parent", "args")

@@ -1,0 +1,60 @@
+"""What a planner is allowed to know of the cluster and the registry: one snapshot, taken before planning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdsk8s.model.names import APPLIED, COMPONENT, REPLICAS
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """objects: {kind: {name: object}} as the API server gave them; digests: {image reference: digest or None}."""
+
+    objects: Mapping[str, Mapping[str, Object]] = field(default_factory=dict)
+    digests: Mapping[str, str | None] = field(default_factory=dict)
+
+    def get(self, kind: str, name: str) -> Object | None:
+        return self.objects.get(kind, {}).get(name)
+
+    def applied_hash(self, kind: str, name: str) -> str:
+        """Hash that our last apply left on the object; empty if it is not there or not ours."""
+        obj = self.get(kind, name)
+        return str(((obj or {}).get("metadata", {}).get("annotations") or {}).get(APPLIED, ""))
+
+    def replicas(self, kind: str, name: str) -> int | None:
+        """Desired replicas now, or None when the workload does not exist."""
+        obj = self.get(kind, name)
+        return None if obj is None else int(obj.get("spec", {}).get("replicas", 1))
+
+    def recorded(self, kind: str, name: str) -> int | None:
+        """Replicas recorded by the last stop."""
+        obj = self.get(kind, name) or {}
+        value = (obj.get("metadata", {}).get("annotations") or {}).get(REPLICAS)
+        return int(value) if value is not None and str(value).isdigit() else None
+
+    def ready(self, kind: str, name: str) -> bool:
+        """True when every desired replica of the newest revision is ready, and no replica of an older one is left."""
+        obj = self.get(kind, name)
+        if obj is None:
+            return False
+        want = int(obj.get("spec", {}).get("replicas", 1))
+        status = obj.get("status", {})
+        return (
+            int(status.get("readyReplicas", 0)) >= want
+            and int(status.get("updatedReplicas", 0)) >= max(want, int(status.get("replicas", 0)))
+            and int(status.get("observedGeneration", 0)) >= int(obj.get("metadata", {}).get("generation", 0))
+        )
+
+    def pods(self, component: str) -> list[Object]:
+        """The component's pods, those of finished Jobs left out."""
+        return [
+            p
+            for p in self.objects.get("Pod", {}).values()
+            if p["metadata"].get("labels", {}).get(COMPONENT) == component
+            and p.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+        ]

@@ -1,0 +1,306 @@
+"""What `cp` and `update --copy` do: find the pods, copy to all at once, mark drift, restart programs, report."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from sdsk8s.backends.kubernetes.copy.endpoint import Endpoint, open_endpoint
+from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source, Target, download, upload
+from sdsk8s.console.copy_progress import Meter
+from sdsk8s.errors import ClusterError, RefusedError, SdsError, UsageError, printable
+from sdsk8s.model.copy_target import Remote, container_of, need_pods, parse_remote
+from sdsk8s.model.copying import MAX_BYTES
+from sdsk8s.model.mounts import Place, check_place, place
+from sdsk8s.model.names import COMPONENT, DRIFT, SUPERVISED
+from sdsk8s.model.observed import Object
+from sdsk8s.model.site import Site
+from sdsk8s.site.folder import home_folder, load_site
+from sdsk8s.verbs.options import Options
+
+SUPERVISORCTL = ["/opt/sds/venv/bin/supervisorctl", "-c", "/opt/sds/etc/supervisord.conf", "restart", "all"]
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Request:
+    """restart: None is "after a copy over the image's own files"."""
+
+    src: str
+    dst: str
+    delete: bool = False
+    dry_run: bool = False
+    pod: str = ""
+    container: str = ""
+    ephemeral: bool = False
+    restart: bool | None = None
+    skip_links: bool = False
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One upload to several pods, and what goes with it."""
+
+    source: Source
+    path: str
+    pods: tuple[Object, ...]
+    settings: Settings
+    container: str = ""
+    ephemeral: bool = False
+    restart: bool | None = None
+
+
+def copy(request: Request, options: Options) -> int:
+    """Run `cp`; returns the exit code."""
+    src, dst = parse_remote(request.src), parse_remote(request.dst)
+    if (src is None) == (dst is None):
+        raise UsageError(
+            "one of SRC and DST is in pods, the other on this machine",
+            next="COMPONENT[/WORKLOAD]:PATH or pod/NAME:PATH; a local name with a colon needs ./ before it",
+        )
+    site = load_site(home_folder(options.home))
+    endpoint = open_endpoint(options.context or site.context, options.kubeconfig, options.namespace or site.namespace)
+    settings = Settings(
+        request.delete, request.dry_run, request.skip_links,
+        MAX_BYTES if request.max_bytes is None else request.max_bytes, protocols=protocols(),
+    )  # fmt: skip
+    endpoint.begin()
+    remote = src or dst
+    assert remote is not None
+    if dst is not None:
+        local = Path(request.src).expanduser()
+        source = Source.of(local, settings)
+        path = dst.put(local.resolve().name)
+        pods = find_pods(endpoint, site, dst, request.pod)
+        job = Upload(source, path, tuple(pods), settings, request.container, request.ephemeral, request.restart)
+        done = upload_all(endpoint, job, options)
+        _ = source.listing  # what is wrong with it is said once, not by every pod
+    else:
+        pods = find_pods(endpoint, site, remote, request.pod)
+        done = _download_all(endpoint, remote, pods, request, settings)
+    return report(done, options, dry_run=request.dry_run)
+
+
+def find_pods(endpoint: Endpoint, site: Site, remote: Remote, wanted: str) -> list[Object]:
+    """The pods that a target means. RefusedError when none is ready."""
+    if not remote.component:
+        code, pod = endpoint.get(endpoint.path(remote.part))
+        if code != 200:
+            raise ClusterError(
+                "there is no such pod" if code == 404 else "the pod cannot be read", target=f"pod {remote.part}",
+                words=str(pod.get("message", "")), next="sdsk8s status",
+            )  # fmt: skip
+        return [pod]
+    from sdsk8s.model.logs import belongs, check_workload
+    from sdsk8s.site.catalogue import load_catalogue
+
+    component = load_catalogue(site.manifests).get(remote.component)
+    if site.where(component.name) != "kubernetes":
+        raise RefusedError(f"{component.name} does not live in the cluster (where: {site.where(component.name)})")
+    code, body = endpoint.get(f"{endpoint.path()}?labelSelector={quote(f'{COMPONENT}={component.name}')}")
+    if code != 200:
+        raise ClusterError("the pods cannot be listed", target=endpoint.host, words=str(body.get("message", "")))
+    pods = body.get("items") or []
+    check_workload(component, remote.part, pods)
+    alive = [p for p in pods if (p.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+    return need_pods([p for p in alive if belongs(p, component, remote.part)], remote, wanted)
+
+
+def upload_all(endpoint: Endpoint, job: Upload, options: Options) -> dict[str, Outcome | SdsError]:
+    """To every pod at once. What is refused for one pod is refused before anything is sent to any."""
+    places = {_name(p): place(p, container_of(p, job.container), job.path) for p in job.pods}
+    for pod in job.pods:
+        check_place(places[_name(pod)], f"pod {_name(pod)}: {job.path}", ephemeral=job.ephemeral)
+    with Meter(len(job.pods)) as meter:
+        return side_by_side(
+            {_name(p): partial(_upload_one, endpoint, job, options, p, places[_name(p)], meter) for p in job.pods}
+        )
+
+
+def _upload_one(endpoint: Endpoint, job: Upload, options: Options, pod: Object, at: Place, meter: Meter) -> Outcome:
+    to = target_of(pod, job.container)
+
+    def allowed(real: str) -> int:
+        found = place(pod, to.container, real)
+        if real != job.path:  # a link on the way may lead from a volume into the image
+            check_place(found, f"pod {to.pod}: {real}", ephemeral=job.ephemeral)
+        return found.limit
+
+    own = at.kind in ("image", "code")
+    begin = partial(_mark, endpoint, options, pod, to.container, job.path, bool(at.mount)) if own else (lambda: None)
+    outcome = upload(endpoint, to, job.source, job.path, job.settings, meter, allowed, begin)
+    wanted = job.restart if job.restart is not None else own
+    supervised = (pod["metadata"].get("labels") or {}).get(SUPERVISED) == "true"
+    if wanted and supervised and outcome.how:
+        meter.note(to.pod, "restarting its programs")
+        _restart(endpoint, to)
+    return outcome
+
+
+def _mark(endpoint: Endpoint, options: Options, pod: Object, container: str, path: str, lasting: bool) -> None:
+    """The annotation comes first: a copy that is cut off later must not go unseen."""
+    from sdsk8s.backends.kubernetes.connect import connect
+    from sdsk8s.model.drift import mark
+    from sdsk8s.runner.journal import who
+
+    cluster = connect(options.context, options.kubeconfig, endpoint.namespace)
+    value = mark(pod, container, [path], who(), lasting=lasting)
+    cluster.patch("Pod", _name(pod), {"metadata": {"annotations": {DRIFT: value}}})
+
+
+def _restart(endpoint: Endpoint, to: Target) -> None:
+    from sdsk8s.backends.kubernetes.copy.stream import Stream
+    from sdsk8s.errors import StepError
+
+    stream = Stream(endpoint, to.pod, to.container, SUPERVISORCTL)
+    stream.close_input()
+    said = stream.rest().decode(errors="replace")
+    stream.shut()
+    if stream.code:
+        raise StepError(
+            "the copy is done, but the programs could not be restarted", target=stream.where,
+            words=said or bytes(stream.stderr).decode(errors="replace"), next=f"sdsk8s logs {to.pod}",
+        )  # fmt: skip
+
+
+def _download_all(
+    endpoint: Endpoint, remote: Remote, pods: list[Object], request: Request, settings: Settings
+) -> dict[str, Outcome | SdsError]:
+    """From one pod to DST; from several to DST/POD each."""
+    to = Path(request.dst).expanduser()
+    if request.dst.endswith("/"):
+        to = to / Path(remote.path).name
+    with Meter(len(pods)) as meter:
+        jobs = {}
+        for pod in pods:
+            place_ = to if len(pods) == 1 else to / _name(pod)
+            jobs[_name(pod)] = partial(
+                download, endpoint, target_of(pod, request.container), remote.path, place_, settings, meter
+            )
+        return side_by_side(jobs)
+
+
+def side_by_side(jobs: Mapping[str, Callable[[], Outcome]]) -> dict[str, Outcome | SdsError]:
+    """{pod: outcome or error}. Ctrl-C ends the command at once: staged parts stay for the next try."""
+    found: dict[str, Outcome | SdsError] = {}
+
+    def work(name: str, job: Callable[[], Outcome], gate: threading.Semaphore) -> None:
+        with gate:
+            try:
+                found[name] = job()
+            except SdsError as err:
+                found[name] = err
+            except Exception as err:
+                found[name] = SdsError(f"the copy failed: {type(err).__name__}", target=f"pod {name}", words=str(err))
+
+    gate = threading.Semaphore(_AT_ONCE)
+    if len(jobs) == 1:
+        for name, job in jobs.items():
+            work(name, job, gate)
+        return found
+    threads = [threading.Thread(target=work, args=(n, j, gate), daemon=True) for n, j in jobs.items()]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return {name: found[name] for name in jobs}
+
+
+def report(done: Mapping[str, Outcome | SdsError], options: Options, *, dry_run: bool) -> int:
+    """Print the table or JSON; errors on stderr. Returns the exit code."""
+    failed = [e for e in done.values() if isinstance(e, SdsError)]
+    if options.output == "json":
+        body = {"version": 1, "dry_run": dry_run, "pods": [_as_dict(n, o) for n, o in done.items()]}
+        click.echo(json.dumps(body, indent=2))
+    else:
+        width = max(map(len, done))
+        for name, o in done.items():
+            if isinstance(o, Outcome):
+                click.echo(f"{name:<{width}}  {printable(_words(o, dry_run))}")
+                for line in _lines(o) if dry_run else ():
+                    click.echo(f"  {printable(line)}")
+        for err in failed:
+            for line in err.lines():
+                click.echo(line, err=True)
+    if not failed:
+        return 0
+    return failed[0].exit_code if len(failed) == len(done) else 3
+
+
+def _as_dict(name: str, o: Outcome | SdsError) -> dict[str, Any]:
+    if isinstance(o, SdsError):
+        return {"pod": name, "state": "failed", "error": o.as_dict()}
+    p = o.plan
+    return {
+        "pod": name,
+        "state": "unchanged" if p.empty else "planned" if not o.how else "done",
+        "path": o.path,
+        "how": o.how,
+        "files": [{"path": e.path, "size": e.size, "mode": e.mode, "sha256": o.digests.get(e.path)} for e in p.files],
+        "links": [{"path": e.path, "to": e.link} for e in p.links],
+        "modes": [{"path": e.path, "mode": e.mode} for e in p.modes],
+        "folders": [e.path for e in p.dirs],
+        "deleted": list(p.delete),
+        "same": p.same,
+        "bytes": p.size,
+        "seconds": o.seconds,
+        "tries": o.tries,
+        "protocol": o.protocol,
+    }
+
+
+def _words(o: Outcome, dry_run: bool) -> str:
+    p = o.plan
+    if p.empty:
+        return f"{o.path}: nothing to do, {p.same} files are the same"
+    parts = [f"{len(p.files)} of {p.total} files, {size_text(p.size)}"]
+    parts += [f"{len(p.links)} links"] if p.links else []
+    parts += [f"{len(p.modes)} modes"] if p.modes else []
+    parts += [f"{len(p.delete)} {'to delete' if dry_run else 'deleted'}"] if p.delete else []
+    if dry_run:
+        return f"{o.path}: would copy " + ", ".join(parts)
+    speed = f", {size_text(round(p.size / o.seconds))}/s" if p.size > 1 << 20 and o.seconds else ""
+    again = f", {o.tries} tries" if o.tries > 1 else ""
+    return f"{o.path}: " + ", ".join(parts) + f", verified, {o.seconds:.1f} s{speed}{again}"
+
+
+def _lines(o: Outcome) -> list[str]:
+    p = o.plan
+    out = [f"copy    {e.path or o.path}  {size_text(e.size)}" for e in p.files]
+    out += [f"link    {e.path} -> {e.link}" for e in p.links]
+    out += [f"folder  {e.path or o.path}" for e in p.dirs]
+    out += [f"mode    {e.path or o.path}  {e.mode:o}" for e in p.modes]
+    return out + [f"delete  {path}" for path in p.delete]
+
+
+def size_text(size: float) -> str:
+    """312 B, 4.1 kB, 1.2 GB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError
+
+
+def target_of(pod: Object, container: str) -> Target:
+    return Target(_name(pod), container_of(pod, container), str(pod["metadata"].get("uid", "")))
+
+
+def _name(pod: Object) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def protocols() -> tuple[str, ...]:
+    from sdsk8s.backends.kubernetes.copy.stream import V4, V5
+
+    return (V4,) if os.environ.get("SDS_EXEC_PROTOCOL") == "v4" else (V5, V4)

@@ -1,0 +1,159 @@
+"""Gathers what `status` judges: one snapshot, then every store, supervisord and address asked side by side."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sdsk8s.errors import ClusterError, SdsError
+from sdsk8s.model.component import Component
+from sdsk8s.model.exposure import node_addresses, service_urls
+from sdsk8s.model.names import COMPONENT
+from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.parallel import together
+from sdsk8s.model.pods import Program, parse_supervisorctl, supervised
+from sdsk8s.model.status import Answer, Probes
+
+if TYPE_CHECKING:
+    from sdsk8s.backends.kubernetes.api import Cluster
+    from sdsk8s.verbs.session import Session
+
+KINDS = ("Deployment", "StatefulSet", "Pod", "Service")
+SUPERVISORCTL = ["/opt/sds/venv/bin/supervisorctl", "-c", "/opt/sds/etc/supervisord.conf", "status"]
+ASK_SECONDS = 5.0
+"""For one store or supervisord; everything together may take a little longer."""
+SSH_SECONDS = 45.0
+"""For the hosts of components that are not in the cluster: login and two commands."""
+
+
+def gather(session: Session, chosen: list[Component]) -> tuple[Observed, Probes]:
+    """ClusterError when the snapshot itself cannot be had; a probe that fails is an answer like any other."""
+    from sdsk8s.backends.kubernetes.snapshot import snapshot
+
+    here = session.here(chosen)
+    machines: dict[tuple[str, str, str], Callable[[], Any]] = {
+        ("host", "", c.name): partial(_ask_machine, session, c)
+        for c in chosen
+        if c.ssh and session.site.where(c.name) == "ssh"
+    }
+    if machines:
+        import sdsk8s.backends.ssh  # noqa: F401  not in several threads at once
+    if machines and not here:  # a site that is all virtual machines has no cluster to ask
+        return Observed(), _probes(together(machines, SSH_SECONDS), [])
+    cluster = session.cluster
+    live = Observed(objects=snapshot(cluster, KINDS))
+    names = {c.name for c in here}
+    asked = {s.store for c in here for s in c.services} | {c.name for c in here if c.store}
+    stores = session.here([session.catalogue.get(name) for name in sorted(asked)])
+    nodes = _nodes(cluster, live)
+
+    jobs = machines
+    for store in stores:
+        for pod in live.pods(store.name) if store.check else ():
+            if _runs(pod):
+                jobs["store", store.name, _name(pod)] = partial(_ask_store, cluster, store, _name(pod))
+    for pod in live.objects.get("Pod", {}).values():
+        if _component(pod) in names and supervised(pod):
+            jobs["programs", "", _name(pod)] = partial(ask_supervisord, cluster, pod)
+    for service in live.objects.get("Service", {}).values():
+        if _component(service) in names:
+            for url in service_urls(service, nodes):
+                jobs["url", "", url] = partial(_connects, url)
+    return live, _probes(together(jobs, SSH_SECONDS if machines else ASK_SECONDS + 3), nodes)
+
+
+def _probes(found: dict[tuple[str, str, str], Any], nodes: list[str]) -> Probes:
+    stores: dict[str, list[Answer]] = {}
+    programs: dict[str, list[Program] | str] = {}
+    hosts: dict[str, list[Program] | str] = {}
+    urls: dict[str, bool] = {}
+    for (what, group, name), result in found.items():
+        failure = _words(result) if isinstance(result, SdsError) else ""
+        if what == "store":
+            stores.setdefault(group, []).append(Answer(name, None, failure) if failure else result)
+        elif what == "programs":
+            programs[name] = failure or result
+        elif what == "host":
+            hosts[name] = failure or result
+        else:
+            urls[name] = bool(result) and not failure
+    return Probes(stores, programs, hosts, urls, nodes)
+
+
+def _ask_store(cluster: Cluster, store: Component, pod: str) -> Answer:
+    from sdsk8s.backends.kubernetes.exec import exec_
+
+    assert store.check is not None
+    done = exec_(cluster, pod, store.check.container, list(store.check.command), timeout=ASK_SECONDS)
+    text = (done.stderr or done.stdout).decode(errors="replace").strip()
+    return Answer(pod, done.code == 0, text.splitlines()[-1] if text and done.code else "")
+
+
+def ask_supervisord(cluster: Cluster, pod: Object) -> list[Program] | str:
+    from sdsk8s.backends.kubernetes.exec import exec_
+
+    name, container = _name(pod), pod["spec"]["containers"][0]["name"]
+    done = exec_(cluster, name, container, SUPERVISORCTL, timeout=ASK_SECONDS)
+    text = done.stdout.decode(errors="replace")
+    # The exit code says no more than the lines do: it is 3 as soon as one program does not run.
+    programs = parse_supervisorctl(name, text)
+    if not programs:
+        return f"supervisord does not answer: {(done.stderr.decode(errors='replace') or text).strip()[-300:]}"
+    return programs
+
+
+def _ask_machine(session: Session, component: Component) -> list[Program] | str:
+    """`supervisorctl status` in the component's folder on its host, as the legacy tool asked it."""
+    from sdsk8s.backends.ssh import Remote
+
+    assert component.ssh is not None
+    config = session.site.config
+    address = config.get(component.ssh.address)
+    if not address:
+        return f"no configured host, skipping: {component.ssh.address} is empty"
+    home = f"{config.get('OPS_HOME', '')}/{component.ssh.home}"
+    remote = Remote(str(address), key=config.get("KEY_FILENAME"), known_hosts=session.home / "known_hosts")
+    if remote.run(["test", "-S", f"{home}/run/supervisor.sock"]).code != 0:
+        return f"supervisord not running on {address} (no {home}/run/supervisor.sock)"
+    done = remote.run([f"{home}/bin/supervisorctl", "-c", f"{home}/etc/supervisord.conf", "status"])
+    programs = parse_supervisorctl(remote.host, done.stdout)
+    return programs or f"supervisord on {address} does not answer: {(done.stderr or done.stdout).strip()[-300:]}"
+
+
+def _connects(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((str(parts.hostname), parts.port or 80), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def _nodes(cluster: Cluster, live: Observed) -> list[str]:
+    """Node addresses; an account that may not list nodes gets those that pods of ours run on."""
+    try:
+        found = node_addresses(cluster.list("Node"))
+    except ClusterError:
+        found = []
+    hosts = (str(p.get("status", {}).get("hostIP") or "") for p in live.objects.get("Pod", {}).values())
+    return found or sorted({h for h in hosts if h})
+
+
+def _runs(pod: Object) -> bool:
+    states = (pod.get("status") or {}).get("containerStatuses") or ()
+    return not pod["metadata"].get("deletionTimestamp") and any("running" in (c.get("state") or {}) for c in states)
+
+
+def _component(obj: Object) -> str:
+    return str((obj["metadata"].get("labels") or {}).get(COMPONENT, ""))
+
+
+def _name(obj: Object) -> str:
+    return str(obj["metadata"]["name"])
+
+
+def _words(err: SdsError) -> str:
+    return f"{err.what}: {err.words.splitlines()[-1]}" if err.words else err.what
