@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from sdsk8s.verbs.options import Options, site_options
+from sdsk8s.cli.options import site_options
+from sdsk8s.verbs.options import Options
 
 
 @click.command()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sdsk8s.cli.options import site_options
 from sdsk8s.errors import SdsError
-from sdsk8s.verbs.options import Options, site_options
+from sdsk8s.verbs.options import Options
 
 if TYPE_CHECKING:
     from sdsk8s.verbs.session import Session

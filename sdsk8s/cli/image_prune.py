@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sdsk8s.cli.options import run_options, site_options
 from sdsk8s.errors import ConfigError, RefusedError
-from sdsk8s.verbs.options import Options, run_options, site_options
+from sdsk8s.verbs.options import Options
 
 if TYPE_CHECKING:
     from sdsk8s.backends.docker.images import Images

@@ -11,7 +11,8 @@ import click
 
 from sdsk8s.cli.image_audit import audit
 from sdsk8s.cli.image_prune import prune
-from sdsk8s.verbs.options import Options, site_options
+from sdsk8s.cli.options import site_options
+from sdsk8s.verbs.options import Options
 
 if TYPE_CHECKING:
     from sdsk8s.backends.docker.images import Images

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from sdsk8s.cli.complete import complete_component
+from sdsk8s.cli.options import run_options, site_options
 from sdsk8s.cli.verbs import reason_option, rollback_option
-from sdsk8s.verbs.options import Options, run_options, site_options
+from sdsk8s.verbs.options import Options
 
 _stores = click.option("--stores", is_flag=True, help="Also the stores that the components need.")
 

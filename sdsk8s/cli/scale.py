@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from sdsk8s.cli.complete import complete_component
-from sdsk8s.verbs.options import Options, run_options, site_options
+from sdsk8s.cli.options import run_options, site_options
+from sdsk8s.verbs.options import Options
 
 
 @click.command()

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sdsk8s.cli.options import run_options, site_options
 from sdsk8s.errors import ConfigError, UsageError
 from sdsk8s.model.names import unknown
-from sdsk8s.verbs.options import Options, run_options, site_options
+from sdsk8s.verbs.options import Options
 
 if TYPE_CHECKING:
     from sdsk8s.model.component import Component

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sdsk8s.cli.complete import complete_component
+from sdsk8s.cli.options import site_options
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
-from sdsk8s.verbs.options import Options, site_options
+from sdsk8s.verbs.options import Options
 
 if TYPE_CHECKING:
     from sdsk8s.model.status import SystemStatus

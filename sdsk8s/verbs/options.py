@@ -1,12 +1,12 @@
-"""Options that the verbs share, and where their values come from: option, then SDS_* variable, then site.yaml."""
+"""Options that the verbs share, as plain data: what was typed, then the SDS_* variable, then site.yaml."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-import click
+from sdsk8s.errors import UsageError
 
 TWINS = {
     "home": "SDS_HOME",
@@ -23,8 +23,8 @@ TWINS = {
 }
 """The variable of each shared option."""
 OUTPUTS = ("text", "json")
-
-F = TypeVar("F", bound=Callable[..., Any])
+TRUE, FALSE = ("1", "true", "t", "yes", "y", "on"), ("0", "false", "f", "no", "n", "off")
+"""What a variable of a yes-or-no option may hold, in any case: the words that click takes."""
 
 
 @dataclass(frozen=True)
@@ -43,53 +43,34 @@ class Options:
     debug: bool = False
     print_kubectl: bool = False
 
+    @property
+    def json(self) -> bool:
+        """True when the result is printed as JSON."""
+        return self.output == "json"
+
 
 def from_environment(env: Mapping[str, str], **typed: Any) -> Options:
-    """Options of a front end that has no letters for all of them: what was typed, else the SDS_* variable."""
+    """Options of a front end that has no letters for all of them: what was typed, else the SDS_* variable.
+
+    UsageError when a variable does not hold what its option takes.
+    """
     values: dict[str, Any] = {name: env[twin] for name, twin in TWINS.items() if env.get(twin)}
     for name, twin in TWINS.items():
         kind = type(getattr(Options, name))
         if name in values and kind in (bool, float):
             values[name] = _converted(twin, values[name], kind)
     if values.get("output", "text") not in OUTPUTS:
-        raise click.UsageError(f"SDS_OUTPUT is none of {', '.join(OUTPUTS)}: {values['output']}")
+        raise UsageError(f"SDS_OUTPUT is none of {', '.join(OUTPUTS)}: {values['output']}")
     return Options(**{**values, **{name: value for name, value in typed.items() if value}})
 
 
 def _converted(twin: str, text: str, kind: type) -> bool | float:
-    converter: Any = click.BOOL if kind is bool else click.FLOAT
+    if kind is bool:
+        word = text.strip().lower()
+        if word not in (*TRUE, *FALSE):
+            raise UsageError(f'{twin}: expected true or false, got "{text}"')
+        return word in TRUE
     try:
-        result: bool | float = converter.convert(text, None, None)
-    except click.BadParameter as err:
-        raise click.UsageError(f"{twin}: {err.message}") from None
-    return result
-
-
-def site_options(f: F) -> F:
-    """--home, --context, --kubeconfig, --namespace, -o."""
-    for option in (
-        click.option("-o", "output", type=click.Choice(["text", "json"]), default="text", envvar="SDS_OUTPUT",
-                     help="Output form.", show_default=True),
-        click.option("-n", "--namespace", envvar="SDS_NAMESPACE", help="Namespace instead of the site's."),
-        click.option("--kubeconfig", envvar="SDS_KUBECONFIG", help="Kubeconfig file instead of KUBECONFIG."),
-        click.option("--context", envvar="SDS_CONTEXT", help="Kubeconfig context instead of the site's."),
-        click.option("--home", envvar="SDS_HOME", help="Site folder instead of ~/.sds."),
-    ):  # fmt: skip
-        f = option(f)
-    return f
-
-
-def run_options(f: F) -> F:
-    """--dry-run, --print-kubectl, --yes, --timeout, --lock-wait."""
-    for option in (
-        click.option("--lock-wait", type=float, default=0, envvar="SDS_LOCK_WAIT", metavar="SECONDS",
-                     help="Wait this long for another run to end."),
-        click.option("--timeout", type=click.FloatRange(min=1), default=600, envvar="SDS_TIMEOUT", metavar="SECONDS",
-                     help="Longest wait for one workload.", show_default=True),
-        click.option("-f", "-y", "--force", "--yes", "yes", is_flag=True, envvar="SDS_YES", help="Do not ask."),
-        click.option("--print-kubectl", is_flag=True, envvar="SDS_PRINT_KUBECTL",
-                     help="Print the plan's kubectl commands and stop."),
-        click.option("--dry-run", is_flag=True, envvar="SDS_DRY_RUN", help="Print the plan and stop."),
-    ):  # fmt: skip
-        f = option(f)
-    return f
+        return float(text)
+    except ValueError:
+        raise UsageError(f'{twin}: expected a number, got "{text}"') from None
