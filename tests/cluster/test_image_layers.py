@@ -69,12 +69,12 @@ def test_ndeps_keeps_the_dependency_layer_though_the_requirements_changed(tiny: 
     assert kept != before
     assert layers(kept)[:-1] == layers(before)[:-1] and layers(kept)[-1] != layers(before)[-1]
     probe = "import importlib.util as u; print(bool(u.find_spec('idna')), bool(u.find_spec('certifi')))"
-    assert tiny.by_hand("exec", "deploy/tiny", "--", "python", "-c", probe).out.split() == ["True", "False"]
-    assert "needs certifi" in tiny.by_hand("exec", "deploy/tiny", "--", "cat", "/opt/sds/ops/core/core/__init__.py").out
+    assert tiny.kubectl("exec", "deploy/tiny", "--", "python", "-c", probe).out.split() == ["True", "False"]
+    assert "needs certifi" in tiny.kubectl("exec", "deploy/tiny", "--", "cat", "/opt/sds/ops/core/core/__init__.py").out
     assert "nothing to do" in tiny.sds("update", "tiny", "-n", "-f").out
     assert running(tiny) == kept
     tiny.sdsk8s("update", "tiny", "--yes")
-    assert tiny.by_hand("exec", "deploy/tiny", "--", "python", "-c", probe).out.split() == ["False", "True"]
+    assert tiny.kubectl("exec", "deploy/tiny", "--", "python", "-c", probe).out.split() == ["False", "True"]
 
 
 def test_ndeps_without_a_change_of_requirements_builds_the_usual_image(tiny: System) -> None:
@@ -106,7 +106,7 @@ def test_an_override_is_one_layer_over_the_same_base(tiny: System) -> None:
     assert layers(second["reference"])[:-1] == layers(base["reference"])
     tiny.sds("update", "tiny", "-f")
     script = "cd /opt/sds/ops/core; cat site.cfg locale/de/words.txt plugin.py; printenv GREETING; core-run"
-    lines = tiny.by_hand("exec", "deploy/tiny", "--", "sh", "-c", script).out.splitlines()
+    lines = tiny.kubectl("exec", "deploy/tiny", "--", "sh", "-c", script).out.splitlines()
     assert lines == ["colour = green", "guten Tag", "NAME = 'plugin'", 'hello "$HOME" \\ there', "core ran"]
     # new code under the same overrides, on the same dependencies
     change_code(tiny.tree, "under overrides")

@@ -149,12 +149,12 @@ def test_records_arrive_by_the_rules_of_the_file(indexer: System) -> None:
 def test_a_pod_that_goes_away_loses_no_record(indexer: System) -> None:
     wanted = {f"k{n}" for n in range(4000)}
     send(indexer, [{"resource": "job", "id": name} for name in sorted(wanted)])
-    indexer.by_hand("delete", "pod", "-l", f"test={NAME}", "--grace-period=0", "--force", "--wait=false")
+    indexer.kubectl("delete", "pod", "-l", f"test={NAME}", "--grace-period=0", "--force", "--wait=false")
     eventually(lambda: wanted <= ids(indexer, "jobs"), timeout=120, every=2)
 
 
 def test_what_a_killed_process_held_is_taken_back(indexer: System) -> None:
     """The list that it moved records to is there, its sign of life is not."""
-    indexer.by_hand("rollout", "status", f"deployment/{NAME}", "--timeout=120s")
+    indexer.kubectl("rollout", "status", f"deployment/{NAME}", "--timeout=120s")
     send(indexer, [{"resource": "job", "id": "held"}], "records.taken.gone-7")
     eventually(lambda: "held" in ids(indexer, "jobs"), timeout=60, every=2)

@@ -102,12 +102,12 @@ def place(lab: Lab, namespace: str, tmp_path: Path) -> Place:
 @pytest.fixture
 def keda(place: Place) -> Iterator[Place]:
     """The cluster serves KEDA's kinds; nothing acts on them."""
-    place.by_hand("apply", "-f", "-", text=yaml.safe_dump_all(DEFINITIONS))
+    place.kubectl("apply", "-f", "-", text=yaml.safe_dump_all(DEFINITIONS))
     for found in DEFINITIONS:
-        place.by_hand("wait", "--for=condition=Established", "--timeout=30s", f"crd/{found['metadata']['name']}")
+        place.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{found['metadata']['name']}")
     yield place
     names = [f"crd/{d['metadata']['name']}" for d in DEFINITIONS]
-    place.by_hand("delete", "--wait=true", *names)
+    place.kubectl("delete", "--wait=true", *names)
 
 
 def test_without_keda_the_objects_are_printed_and_nothing_is_applied(place: Place) -> None:
@@ -141,7 +141,7 @@ def test_with_keda_each_queue_gets_its_scaler(keda: Place) -> None:
     assert counted["verdi-worker-large"] == [("false", "2")]
     assert {t["metadata"]["host"] for spec in found.values() for t in spec["triggers"]} == {host}
     assert large["triggers"][0]["metadata"]["queueName"] == "large"
-    (login,) = json.loads(keda.by_hand("get", "triggerauthentications", "-o", "json"))["items"]
+    (login,) = json.loads(keda.kubectl("get", "triggerauthentications", "-o", "json"))["items"]
     refs = {r["parameter"]: (r["name"], r["key"]) for r in login["spec"]["secretTargetRef"]}
     assert refs == {"username": ("rabbitmq-auth", "username"), "password": ("rabbitmq-auth", "password")}
     assert small["triggers"][0]["authenticationRef"]["name"] == login["metadata"]["name"]

@@ -158,10 +158,10 @@ def test_status_names_what_is_broken_and_shows_the_rest(small: Small) -> None:
 
 
 def test_status_tells_a_store_that_is_up_from_one_that_answers(small: Small) -> None:
-    small.by_hand("exec", small.pod("box"), "--", "rm", "/tmp/alive")
+    small.kubectl("exec", small.pod("box"), "--", "rm", "/tmp/alive")
     done = small.sdsk8s("status", "box")
     assert done.code == 1 and "box: INACTIVE" in done.out and "No such file" in done.out and "1/1 ready" in done.out
-    small.by_hand("exec", small.pod("box"), "--", "touch", "/tmp/alive")
+    small.kubectl("exec", small.pod("box"), "--", "touch", "/tmp/alive")
     assert small.sdsk8s("status", "box").code == 0
 
 
@@ -225,13 +225,13 @@ def test_follow_shows_a_marker_within_two_seconds_and_pods_that_appear_later(sma
     try:
         follow.until("line ", 10)
         old = small.pod("alpha-talker")
-        small.by_hand("exec", old, "--", "bash", "-c", "echo marker-one > /proc/1/fd/1")
+        small.kubectl("exec", old, "--", "bash", "-c", "echo marker-one > /proc/1/fd/1")
         assert follow.until("marker-one", 5) < 2
-        small.by_hand("delete", "pod", old, "--wait=false")
+        small.kubectl("delete", "pod", old, "--wait=false")
         follow.until("ended by TERM", 10)
         new = eventually(lambda: (p := small.pod("alpha-talker")) != old and small.ready("alpha-talker") and p)
         follow.until(f"{new} main line 0 ", 10)
-        small.by_hand("exec", new, "--", "bash", "-c", "echo marker-two > /proc/1/fd/1")
+        small.kubectl("exec", new, "--", "bash", "-c", "echo marker-two > /proc/1/fd/1")
         assert follow.until("marker-two", 5) < 2
     finally:
         code = follow.end()
@@ -245,7 +245,7 @@ def test_follow_survives_a_restarted_container(small: Small) -> None:
     try:
         follow.until("line ", 10)
         pod = small.pod("alpha-programs")
-        small.by_hand("exec", pod, "--", "bash", "-c", "kill -TERM 1")
+        small.kubectl("exec", pod, "--", "bash", "-c", "kill -TERM 1")
         follow.until("ended by TERM", 10)
         follow.until(f"{pod} main line 0 ", 40)
     finally:
@@ -263,7 +263,7 @@ def test_logs_of_a_stopped_component_say_so(small: Small) -> None:
     shown = small.sdsk8s("runs", "show", "last")
     assert "stop alpha" in shown.out and "done" in shown.out
     assert small.sdsk8s("lock", "status").out.strip() == "nobody holds the lock"
-    small.by_hand("scale", "deployment/alpha-talker", "--replicas=1")
+    small.kubectl("scale", "deployment/alpha-talker", "--replicas=1")
     eventually(lambda: small.ready("alpha-talker"), timeout=60)
 
 

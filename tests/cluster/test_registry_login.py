@@ -141,7 +141,7 @@ def test_after_login_the_pod_becomes_ready_and_no_manifest_was_touched(site: Sys
 
 
 def test_a_lost_secret_is_explained_and_logging_in_again_heals(site: System, guarded: Guarded) -> None:
-    site.by_hand("delete", "secret", "sdsk8s-registry")
+    site.kubectl("delete", "secret", "sdsk8s-registry")
     site.sdsk8s("stop", "tiny", "--yes")
     told = site.sdsk8s("start", "tiny", "--yes", ok=False)
     words = "no pull secret in namespace tiny-login (sdsk8s-registry is named, but not there)"
@@ -155,4 +155,4 @@ def test_a_lost_secret_is_explained_and_logging_in_again_heals(site: System, gua
     assert "from docker login" in done.out and PASSWORD not in done.out + done.err
     eventually(lambda: ready(site), timeout=60)
     assert site.sdsk8s("registry", "logout", guarded.address).out == f"{guarded.address}: removed\n"
-    assert site.by_hand("get", "secret", "sdsk8s-registry", ok=False).code == 1
+    assert site.kubectl("get", "secret", "sdsk8s-registry", ok=False).code == 1

@@ -60,7 +60,7 @@ def toy(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> System:
 def says(toy: System) -> set[str]:
     """The last line of each running pod."""
     pods = [p for p in toy.pods("sdsk8s/component=toy") if not p["metadata"].get("deletionTimestamp")]
-    return {toy.by_hand("logs", p["metadata"]["name"], "--tail=1", ok=False).out.strip() for p in pods}
+    return {toy.kubectl("logs", p["metadata"]["name"], "--tail=1", ok=False).out.strip() for p in pods}
 
 
 def test_the_development_loop(toy: System) -> None:
@@ -86,11 +86,11 @@ def test_the_development_loop(toy: System) -> None:
     assert shown.out.count("drifted: /opt/sds/ops copied over the image") == 2
     assert toy.sdsk8s("status", "toy", "-o", "json").json["components"][0]["workloads"][0]["pods"][0]["drift"]
     pod = toy.pods("sdsk8s/component=toy")[0]["metadata"]["name"]
-    listed = toy.by_hand("exec", pod, "--", "ls", "-A", "/opt/sds/ops", "/opt/sds/ops/toy/toy").out
+    listed = toy.kubectl("exec", pod, "--", "ls", "-A", "/opt/sds/ops", "/opt/sds/ops/toy/toy").out
     assert "gone.py" not in listed and ".sds-cp" not in listed
 
-    toy.by_hand("delete", "pod", "-l", "sdsk8s/component=toy")
-    toy.by_hand("rollout", "status", "deployment/toy-app", "--timeout=120s")
+    toy.kubectl("delete", "pod", "-l", "sdsk8s/component=toy")
+    toy.kubectl("rollout", "status", "deployment/toy-app", "--timeout=120s")
     eventually(lambda: says(toy) == {"first"})
     assert "drifted" not in toy.sdsk8s("status", "toy").out
-    toy.by_hand("delete", "namespace", NS, "--wait=false")
+    toy.kubectl("delete", "namespace", NS, "--wait=false")

@@ -66,7 +66,7 @@ def test_the_rest_services_answer(real: System) -> None:
 
 
 def test_jobs_are_completed_and_a_user_rule_submits_another(real: System) -> None:
-    done = real.by_hand(
+    done = real.kubectl(
         "exec", "deploy/mozart-api", "-c", "api", "--", "python", "-c", (EXAMPLE / "smoke.py").read_text()
     )
     assert done.out.count("job-completed") >= 3 and "passed in" in done.out
