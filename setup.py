@@ -54,9 +54,15 @@ setup(
         # boto3 needs python-dateutil below 3, kubernetes 37 needs 3: together they are 36
         "kubernetes>=36.0.3,<37",
         "boto3>=1.40,<2",
+        "botocore>=1.40,<2",
         "pyrage>=1.3,<2",
         "docker>=7.1,<8",
+        # docker raises the errors of requests, fabric those of invoke and paramiko; exec and forward speak by websocket
+        "requests>=2.32,<3",
         "fabric>=3.2.2,<4",
+        "invoke>=2.2,<4",
+        "paramiko>=3.5,<6",
+        "websocket-client>=1.8,<2",
         "supervisor>=4.2.5,<5",
         "cryptography>=42",
         "urllib3>=2,<3",
@@ -77,7 +83,8 @@ setup(
             "jsonschema>=4.20,<5",
             "types-PyYAML",
             "types-docker",
-            "requests>=2.32,<3",
+            "bcrypt>=4,<6",
+            "pytest-xdist>=3.6,<4",
             # moto's server, without the services that the tests do not use (its extra `server` brings them all)
             "moto>=5.1,<6",
             "flask>=3,<4",

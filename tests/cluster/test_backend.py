@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 import time
@@ -60,6 +61,11 @@ def make(lab: Lab) -> Callable[..., dict[str, Any]]:
     return build
 
 
+def kubectl_env(lab: Lab) -> dict[str, str]:
+    """Without HOME kubectl keeps its cache in the current folder."""
+    return {**os.environ, "KUBECONFIG": lab.kubeconfig}
+
+
 def ready(cluster: Cluster, kind: str, name: str, timeout: float = 90) -> None:
     wait(cluster, [RolloutReady(kind, name)], timeout)
 
@@ -111,8 +117,7 @@ def test_fields_of_others_are_named_and_kept_until_forced(cluster: Cluster, lab:
                               "data": {"a": tag, "b": "1"}}, **kw)  # fmt: skip
 
     def kubectl(*argv: str) -> None:
-        env = {"KUBECONFIG": lab.kubeconfig}
-        subprocess.run([f"{lab.tools}/kubectl", "-n", cluster.namespace, *argv], env=env, check=True)
+        subprocess.run([f"{lab.tools}/kubectl", "-n", cluster.namespace, *argv], env=kubectl_env(lab), check=True)
 
     apply("ours")
     kubectl("patch", "configmap", "c", "--type=merge", "-p", '{"data": {"a": "theirs", "x": "theirs"}}')
@@ -132,10 +137,8 @@ def test_what_kubectl_apply_has_set_goes_away_when_the_manifest_drops_it(
 ) -> None:
     """writers: how often somebody else changes the object just before its ownership is written."""
     obj = make("Deployment", "w", container={"env": [{"name": "OLD", "value": "1"}, {"name": "KEPT", "value": "1"}]})
-    subprocess.run(
-        [f"{lab.tools}/kubectl", "-n", cluster.namespace, "apply", "-f", "-"], input=json.dumps(obj), text=True,
-        env={"KUBECONFIG": lab.kubeconfig}, check=True,
-    )  # fmt: skip
+    command = [f"{lab.tools}/kubectl", "-n", cluster.namespace, "apply", "-f", "-"]
+    subprocess.run(command, input=json.dumps(obj), text=True, env=kubectl_env(lab), check=True)
     own, tries = Cluster._own, []
 
     def late(self: Cluster, *args: Any) -> None:
