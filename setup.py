@@ -40,6 +40,7 @@ setup(
     packages=find_packages(include=["sdsk8s", "sdsk8s.*", "legacy_shim", "legacy_shim.*"]),
     package_data={
         "sdsk8s.migrate": ["*.j2", "*.yaml"],
+        "sdsk8s.site": ["skeleton/*", "skeleton/image/*"],
         "sdsk8s.lab": ["tools/*", "files/*", "files/**/*"],
         "legacy_shim": ["*.yaml"],
     },

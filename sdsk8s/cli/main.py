@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "registry": ("sdsk8s.cli.registry:registry", "Registry credentials of the namespace: login, logout, ls."),
     "render": ("sdsk8s.cli.render:render", "Print the objects that would be applied."),
     "lint": ("sdsk8s.cli.lint:lint", "Find mistakes in manifests and Dockerfiles before anything is applied."),
-    "components": ("sdsk8s.cli.render:components", "List the catalogue."),
+    "components": ("sdsk8s.cli.components:components", "List the catalogue, or write the skeleton of a component."),
     "assess": ("sdsk8s.cli.migrate:assess", "What an old site holds, and what each part becomes."),
     "migrate": ("sdsk8s.cli.migrate:migrate", "Write the site folder that an old site becomes, with a report."),
     "doctor": ("sdsk8s.cli.doctor:doctor", "Check cluster, registry and permissions; each fault with its cure."),

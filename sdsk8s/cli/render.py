@@ -1,4 +1,4 @@
-"""`render` and `components`: what the catalogue and the site's files come to, without touching a cluster."""
+"""`render`: what the catalogue and the site's files come to, without touching a cluster."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from sdsk8s.cli.options import site_options
 from sdsk8s.verbs.options import Options
 
 if TYPE_CHECKING:
-    from sdsk8s.model.catalogue import Catalogue
     from sdsk8s.model.component import Component
-    from sdsk8s.model.site import Site
     from sdsk8s.verbs.session import Session
 
 Files = dict[str, list[Mapping[str, Any]]]
@@ -102,54 +100,6 @@ def _write(folder: Path, files: Files) -> None:
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             file.write(_yaml([dict(o) for o in objects]))
         click.echo(f"{path}  {len(objects)} objects", err=True)
-
-
-@click.command()
-@site_options
-def components(**kw: Any) -> None:
-    """List the catalogue: components first, stores last."""
-    options = Options(**kw)
-    site, catalogue = _catalogue(options)
-    rows = [_row(c, site, catalogue) for c in catalogue.ordered()]
-    if options.output == "json":
-        click.echo(json.dumps({"version": 1, "components": rows}, indent=2))
-        return
-    table = [("NAME", "WHERE", "WORKLOADS", "NEEDS", "ALIASES", "TITLE")]
-    table += [
-        (r["name"], r["where"], " ".join(r["workloads"]), " ".join(r["needs"]), " ".join(r["aliases"]), r["title"])
-        for r in rows
-    ]
-    print_table(table)
-
-
-def _catalogue(options: Options) -> tuple[Site | None, Catalogue]:
-    """Site and catalogue; without a site the shipped catalogue, since errors send people here."""
-    from sdsk8s.site.catalogue import load_catalogue
-    from sdsk8s.site.folder import home_folder
-    from sdsk8s.verbs.session import Session
-
-    if not (home_folder(options.home) / "config").exists():
-        return None, load_catalogue()
-    session = Session(options)
-    return session.site, session.catalogue
-
-
-def _row(c: Component, site: Site | None, catalogue: Catalogue) -> dict[str, Any]:
-    from sdsk8s.model.names import WORKLOADS
-
-    where = site.where(c.name) if site else "kubernetes"
-    names = sorted(m["metadata"]["name"] for m in c.manifests if m["kind"] in WORKLOADS)
-    return {
-        "name": c.name,
-        "title": c.title,
-        "where": "none" if c.stub else where,
-        "store": c.store,
-        "workloads": [f"{n}-QUEUE" if n == c.per_queue else n for n in names],
-        "needs": list(c.needs),
-        "stores": [s.name for s in catalogue.stores_of([c])],
-        "aliases": list(c.aliases),
-        "verbs": list(c.verbs),
-    }
 
 
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:

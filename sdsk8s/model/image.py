@@ -2,7 +2,8 @@
 
 images:
   mozart:
-    dockerfile: worker                  a folder of dockerfiles/ (service, worker, a store's)
+    dockerfile: worker                  a folder of dockerfiles/ (service, worker, a store's), or
+                                        `./FOLDER`: a folder of the component's own, beside its component.yaml
     packages: [hysds, mozart]           folders of the site's source tree, in import order
     links: {/opt/sds/ops/X: /opt/sds/etc/Y}   files that are read from mounted config
     args: {OS_PACKAGES: bind9-dnsutils} build arguments
@@ -26,6 +27,8 @@ from sdsk8s.errors import ConfigError
 from sdsk8s.model.names import unknown
 
 _KEYS = ("dockerfile", "packages", "links", "args", "external", "wrap", "budget", "allow")
+OWN = "./"
+"""How `dockerfile` begins when the component brings the folder itself."""
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _PACKAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _ARG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -74,7 +77,7 @@ def refuse_moving(reference: str, where: str) -> None:
 @dataclass(frozen=True)
 class ImageSpec:
     """name        logical name: `sds/NAME` in manifests
-    dockerfile  folder of dockerfiles/
+    dockerfile  folder of dockerfiles/, or `./FOLDER` beside component.yaml
     packages    folders of the source tree
     links       {path in the image: target}
     args        {build argument: value}
@@ -84,6 +87,7 @@ class ImageSpec:
     env         defaults of environment variables that the site adds
     budget      MB (10^6 bytes), or None for the limit of its kind; it changes nothing in the image
     allow       Python packages that an audit lets pass
+    folder      where `./FOLDER` is on this host; "" for a folder of dockerfiles/. It is not part of the image's tag
     """
 
     name: str
@@ -97,6 +101,7 @@ class ImageSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     budget: int | None = None
     allow: tuple[str, ...] = ()
+    folder: str = ""
 
     @staticmethod
     def from_dict(name: str, data: Mapping[str, Any] | None) -> ImageSpec:
@@ -121,7 +126,7 @@ class ImageSpec:
             raise ConfigError(f"{budget!r} is no number of MB", target=f"{where}.budget")
         return ImageSpec(
             name=name,
-            dockerfile=_folder(str(data.get("dockerfile") or ""), f"{where}.dockerfile"),
+            dockerfile=_dockerfile(str(data.get("dockerfile") or ""), f"{where}.dockerfile"),
             packages=_packages(data.get("packages"), f"{where}.packages"),
             links=_links(data.get("links"), f"{where}.links"),
             args=build_args(data.get("args"), f"{where}.args"),
@@ -137,6 +142,13 @@ class ImageSpec:
         if self.wrap:
             return ImageSpec(self.name, self.wrap, args={"OFFICIAL": reference})
         return dataclasses.replace(checked, dockerfile=self.dockerfile)
+
+
+def _dockerfile(value: str, where: str) -> str:
+    """`NAME`, or `./NAME` for a folder beside component.yaml."""
+    if value == OWN:
+        raise ConfigError("expected ./FOLDER, got ./", target=where)
+    return OWN + _folder(value.removeprefix(OWN), where) if value.startswith(OWN) else _folder(value, where)
 
 
 def _folder(value: str, where: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component, component_from_dict
+from sdsk8s.model.image import OWN
 from sdsk8s.model.names import WORKLOADS
 from sdsk8s.model.overlay import DIRECTIVE, merge_component, merge_manifests
 from sdsk8s.site.data import folder
@@ -96,7 +98,23 @@ def _component(stack: list[_Folder]) -> Component:
             raise ConfigError(f"{obj['kind']}/{obj['metadata']['name']}: {odd}", target=where)
     data.pop("extends", None)
     folders = tuple(str(entry.file.parent) for entry in [*above, base])
-    return component_from_dict(data, str((above or [base])[0].file), objects, folders)
+    return _with_own_folders(component_from_dict(data, str((above or [base])[0].file), objects, folders))
+
+
+def _with_own_folders(component: Component) -> Component:
+    """Images whose `dockerfile` is `./FOLDER` get the path of that folder: the first that a catalogue folder has."""
+    images = dict(component.images)
+    for name, spec in images.items():
+        if spec.dockerfile.startswith(OWN):
+            places = [Path(folder) / spec.dockerfile for folder in component.folders]
+            place = next((p for p in places if (p / "Dockerfile").is_file()), None)
+            if place is None:
+                raise ConfigError(
+                    f"image {name}: expected a Dockerfile in {spec.dockerfile} beside component.yaml, found none",
+                    target=" or ".join(str(p) for p in places),
+                )
+            images[name] = dataclasses.replace(spec, folder=str(place.resolve()))
+    return dataclasses.replace(component, images=images)
 
 
 def _odd(obj: Mapping[str, Any]) -> str:

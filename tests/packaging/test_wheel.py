@@ -60,6 +60,15 @@ def test_files_of_manifests_that_are_not_yaml_travel_too(installed: Path) -> Non
     assert all((installed / "sdsk8s" / "lab" / p).exists() for p in plain)
 
 
+def test_a_component_can_be_written_from_an_installed_package(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, "components", "new", "web", "--home", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    found = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    folder = "manifests/web"
+    files = ("component.yaml", "web.yaml", "web.conf", "image/Dockerfile", "image/serve.py")
+    assert found == {f"{folder}/{name}" for name in files}
+
+
 def test_command_runs(installed: Path) -> None:
     assert run(installed, "--help").returncode == 0
     assert "stop" in run(installed, "--help").stdout

@@ -48,7 +48,7 @@ class Workshop:
 
     def inputs(self, spec: ImageSpec) -> dict[str, str]:
         """{path: sha256} of every file that goes into the image: the `files` of a content tag."""
-        kind = kinds.load_kind(self.dockerfiles, spec.dockerfile)
+        kind = self._kind(spec)
         recipe = self._digests(context.recipe_files(self.dockerfiles, kind))
         trees = self._digests(self._packages(spec))
         overlay = self._digests(context.overlay_files(spec.overlay))
@@ -60,7 +60,7 @@ class Workshop:
 
     def args(self, spec: ImageSpec) -> dict[str, str]:
         """Build arguments of the image: its kind's, then its own. ConfigError for one that the Dockerfile lacks."""
-        kind = kinds.load_kind(self.dockerfiles, spec.dockerfile)
+        kind = self._kind(spec)
         known = [name for name in self.arguments(spec) if name != kind.parent or name in kind.args]
         for name in spec.args:
             if name not in known:
@@ -73,12 +73,12 @@ class Workshop:
 
     def arguments(self, spec: ImageSpec) -> list[str]:
         """Names of the build arguments that the image's Dockerfile declares."""
-        kind = kinds.load_kind(self.dockerfiles, spec.dockerfile)
+        kind = self._kind(spec)
         return context.build_arguments(context.recipe_files(self.dockerfiles, kind)["Dockerfile"].read_text())
 
     def argument(self, spec: ImageSpec, name: str) -> str:
         """The value of a build argument: the image's, its kind's, or the Dockerfile's own; "" when none says."""
-        kind = kinds.load_kind(self.dockerfiles, spec.dockerfile)
+        kind = self._kind(spec)
         text = context.recipe_files(self.dockerfiles, kind)["Dockerfile"].read_text()
         return self.args(spec).get(name) or context.default_argument(text, name)
 
@@ -113,7 +113,7 @@ class Workshop:
         """
         from sdsk8s.backends.docker.engine import BuildRequest
 
-        kind = kinds.load_kind(self.dockerfiles, spec.dockerfile)
+        kind = self._kind(spec)
         recipe: dict[str, Path | bytes] = dict(context.recipe_files(self.dockerfiles, kind))
         revisions = self.revisions(spec)
         marks = oci_labels(spec, ref, revisions, labels or {})
@@ -156,6 +156,12 @@ class Workshop:
     def size_words(self, spec: ImageSpec, size: int) -> str:
         """The measured size beside its budget and the sizes before."""
         return self.budgets.words(spec.name, spec.dockerfile, size, spec.budget)
+
+    def _kind(self, spec: ImageSpec) -> kinds.Kind:
+        """The shipped kind of that name, or the folder that the component brings itself."""
+        if spec.folder:
+            return kinds.Kind(spec.dockerfile, (spec.folder,))
+        return kinds.load_kind(self.dockerfiles, spec.dockerfile)
 
     def _packages(self, spec: ImageSpec) -> dict[str, Path]:
         return context.source_files(self._tree(spec), spec.packages) if spec.packages else {}

@@ -18,7 +18,7 @@ MB = 1_000_000
 @dataclass(frozen=True)
 class Kind:
     """name     folder of dockerfiles/
-    folders  laid over each other
+    folders  laid over each other; an absolute path is a folder of a component's own
     target   stage, or None for the last
     parent   build argument that takes the parent's reference
     args     build arguments
