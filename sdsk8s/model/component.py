@@ -1,28 +1,6 @@
 """A component is data: one folder of Kubernetes YAML and one `component.yaml`, read into these frozen classes.
 
-`component.yaml` (keys with * are required):
-
-    name*        object names and labels start with it
-    extends      true: only changes to the component of that name in a later catalogue folder (sdsk8s/model/overlay.py)
-    title        one line for people
-    store        true for a stateful service that others need (shown under "third-party services")
-    stub         a sentence: the component is known but has no workloads yet
-    order        place in listings and in `all` (legacy order); parallel groups come from `needs`
-    aliases      other names that operators type
-    verbs        legacy verbs that know the component
-    needs        components that must be ready before this one starts
-    services     stores shown by `status`, in this order: [{store, label}]
-    image(s)     see sdsk8s/model/image.py
-    addresses    legacy address keys that resolve to a Service of this component: {KEY: service}
-    config       files rendered from the site: [{file, into, template, rule, source, secret, raw, optional}]
-    secrets      Secrets made of single config keys: [{name, keys: {key-in-secret: CONFIG_KEY}}]
-    generate     (stores) config keys that must not be empty
-    check        how a store is asked whether it is alive: {container, command}
-    reset        steps between stop and start: [{title, in, container, command}]
-    per_queue    name of a workload that is made once per entry of QUEUES
-    roles        role names of the legacy tool that mean this component, besides its name and aliases
-    bundle       what `ship` brings to the workers of a queue: sdsk8s/model/bundle.py
-    ssh          where it lives on a virtual machine: {address: CONFIG_KEY, home: folder below OPS_HOME}
+docs/reference/component-yaml.md explains every key; a test holds the page to this file.
 """
 
 from __future__ import annotations

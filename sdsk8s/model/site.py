@@ -1,21 +1,6 @@
-"""A site: the legacy configuration plus the few lines that say where things live now.
+"""A site: the legacy configuration plus `site.yaml`, the few lines that say where things live now.
 
-`site.yaml` beside the legacy `config` file (every key optional but `source`):
-
-    name         short name, part of image names and of the lock          (default: sds)
-    namespace    Kubernetes namespace                                     (default: sds)
-    context      kubeconfig context                                       (default: the current one)
-    source       the site's source tree, holding one folder per package   (default: OPS_HOME/mozart/ops)
-    registry     host:port that images are pushed to and pulled from
-    engine       Docker Engine API address                                (default: DOCKER_HOST)
-    manifests    extra catalogue folders, searched before the shipped one (relative to the site's folder)
-    images       {image: reference}: use this image instead of building it; {base: reference} is what the base is
-                 built from. A tag that moves (`latest`) is refused
-    build_args   {image, `base` or `all`: {ARGUMENT: value}}: build arguments that the Dockerfile declares
-    ship         where bundles go: {to: [registry, s3], s3_endpoint: URL} (default: registry for components in the
-                 cluster, s3 for others; bucket CODE_BUCKET; endpoint S3_ENDPOINT)
-    components   {name: {where: kubernetes | ssh | external}}             (default: kubernetes)
-                 {name: {develop: true}}: its code lies on a writable volume, for `update --copy`
+docs/reference/site-yaml.md explains every key; a test holds the page to this file.
 """
 
 from __future__ import annotations
