@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
+from sdsk8s.cli.options import home_option, site_options
 from sdsk8s.cli.render import print_table
-from sdsk8s.verbs.options import Options, site_options
+from sdsk8s.verbs.options import Options
 
 
 @click.group(invoke_without_command=True)
@@ -44,7 +45,7 @@ def components(**kw: Any) -> None:
 )
 @click.option("--image", metavar="REF", default="", help="Use a finished image; without it the component builds one.")
 @click.option("--port", type=click.IntRange(1024, 65535), default=8080, show_default=True, help="Port of the service.")
-@click.option("--home", envvar="SDS_HOME", help="Site folder instead of ~/.sds.")
+@home_option
 @click.option("-o", "output", type=click.Choice(["text", "json"]), default=None, help="Output form.")
 @click.pass_obj
 def new(
