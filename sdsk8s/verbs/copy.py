@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ def copy(request: Request, options: Options) -> int:
             next="COMPONENT[/WORKLOAD]:PATH or pod/NAME:PATH; a local name with a colon needs ./ before it",
         )
     site = load_site(home_folder(options.home))
-    endpoint = open_endpoint(options.context or site.context, options.kubeconfig, options.namespace or site.namespace)
+    options = replace(options, context=options.context or site.context)
+    endpoint = open_endpoint(options.context, options.kubeconfig, options.namespace or site.namespace)
     settings = Settings(
         request.delete, request.dry_run, request.skip_links,
         MAX_BYTES if request.max_bytes is None else request.max_bytes, protocols=protocols(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import stat
 import time
 from contextlib import suppress
@@ -36,6 +37,7 @@ def update_copy(names: tuple[str, ...], options: Options) -> int:
     RefusedError for a component that is not rendered with `develop`, before anything is copied.
     """
     session = Session(options)
+    options = dataclasses.replace(options, context=session.site.context)
     chosen = list({c.name: c for n in names for c in session.catalogue.select(n) if c.images}.values())
     if names == ("all",):
         chosen = [c for c in chosen if session.site.develop(c.name)]

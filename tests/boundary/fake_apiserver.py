@@ -75,6 +75,13 @@ class FakeApiServer:
             self.lock.notify_all()
 
 
+def merged(old: Any, new: Any) -> Any:
+    """A JSON merge patch."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return new
+    return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
+
+
 class Handler(BaseHTTPRequestHandler):
     api: FakeApiServer
     protocol_version = "HTTP/1.1"
@@ -127,7 +134,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         collection, _, name = urlsplit(self.path).path.rpartition("/")
         old = self.api.objects.setdefault(collection, {}).get(name, {"metadata": {"name": name}})
-        self.api.put(collection, {**old, **self.body()})
+        self.api.put(collection, merged(old, self.body()))
         self.answer(200, self.api.objects[collection][name])
 
     def watch(self, collection: str, version: int) -> None:
