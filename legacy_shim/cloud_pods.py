@@ -10,6 +10,7 @@ import yaml
 
 from legacy_shim.cloud_answers import Answers
 from sdsk8s.errors import ConfigError, RefusedError, UsageError
+from sdsk8s.model import kube
 from sdsk8s.model.names import APPLIED, unknown
 from sdsk8s.model.queue import Queue, worker_queues
 from sdsk8s.planner.steps import Apply, Group, Node, Plan
@@ -28,7 +29,7 @@ def create(session: Session, answers: Answers, options: Options) -> int:
     from sdsk8s.verbs.conduct import plan_and_run
 
     objects = _objects(session, answers)
-    names = " ".join(sorted({str(o["metadata"]["labels"]["sdsk8s/component"]) for o in objects}))
+    names = " ".join(sorted({kube.component(o) for o in objects}))
     if not session.cluster.serves(API, "ScaledObject"):
         _print(objects, options)
         raise RefusedError(
@@ -78,10 +79,10 @@ def _plan(session: Session, objects: list[dict[str, Any]], target: str) -> Plan:
     steps: list[Node] = []
     notes: list[str] = []
     for obj in objects:
-        kind, name = obj["kind"], obj["metadata"]["name"]
+        kind, name = kube.key(obj)
         there = session.cluster.get(kind, name)
-        old = ((there or {}).get("metadata", {}).get("annotations") or {}).get(APPLIED)
-        if there is None or old != obj["metadata"]["annotations"][APPLIED]:
+        old = kube.annotation(there or {}, APPLIED)
+        if there is None or old != kube.annotation(obj, APPLIED):
             steps.append(Apply(_why(obj), obj, "update" if there else "create"))
         if kind == "ScaledObject" and session.cluster.get("Deployment", name) is None:
             notes.append(f"Deployment/{name} is not there yet: sds update {target}")

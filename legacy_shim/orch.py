@@ -11,6 +11,7 @@ import click
 
 from sdsk8s.console.confirm import confirm, need_terminal
 from sdsk8s.errors import RefusedError, StepError, UsageError
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import COMPONENT, PART_OF, WORKLOADS
 from sdsk8s.model.pods import pod_facts
@@ -76,7 +77,7 @@ def run(options: Options, *, component: str, command: list[str]) -> int:
     name = cluster.create(pod)["metadata"]["name"]
     try:
         code = _wait(cluster, name, options.timeout)
-        for line in cluster.logs(name, pod["spec"]["containers"][0]["name"]):
+        for line in cluster.logs(name, kube.main_containers(pod)[0]["name"]):
             click.echo(line)
     finally:
         cluster.delete("Pod", name)

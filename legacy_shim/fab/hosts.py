@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from legacy_shim.fab.targets import MachineTarget, PodTarget, Target
 from sdsk8s.errors import RefusedError, SdsError, UsageError
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import unknown
 from sdsk8s.model.pods import is_ready
@@ -75,7 +76,7 @@ class Hosts:
                 pod = self.cluster.get("Pod", name)
                 if pod is None:
                     raise SdsError(f"there is no pod {name}", target=f"namespace {self.cluster.namespace}")
-                self._pods[name] = _container(pod)
+                self._pods[name] = kube.default_container(pod)
             if name in self._pods:
                 self._targets[name] = PodTarget(self.cluster, name, self._pods[name])
             else:
@@ -85,17 +86,17 @@ class Hosts:
     def _pods_of(self, component: Component, workload: str) -> list[str]:
         found = [p for p in self.cluster.list("Pod", component.selector()) if is_ready(p)]
         if workload:
-            found = [p for p in found if p["metadata"]["labels"].get("app.kubernetes.io/name") == workload]
+            found = [p for p in found if kube.label(p, kube.NAME_LABEL) == workload]
         if not found:
             raise SdsError(
                 f"{component.name}{'/' if workload else ''}{workload} has no ready pod",
                 target=f"namespace {self.cluster.namespace}",
                 next=f"sds status {component.name}",
             )
-        found.sort(key=lambda p: (p["metadata"]["creationTimestamp"], p["metadata"]["name"]))
+        found.sort(key=lambda p: (kube.created(p), kube.name(p)))
         for pod in found:
-            self._pods[pod["metadata"]["name"]] = _container(pod)
-        return [p["metadata"]["name"] for p in found]
+            self._pods[kube.name(pod)] = kube.default_container(pod)
+        return [kube.name(p) for p in found]
 
     def _machines(self, component: Component) -> list[str]:
         addresses = self._addresses(component)
@@ -152,8 +153,3 @@ class Roledefs(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len({*self._hosts.roles, *self._own})
-
-
-def _container(pod: Any) -> str:
-    chosen = (pod["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/default-container")
-    return str(chosen or pod["spec"]["containers"][0]["name"])

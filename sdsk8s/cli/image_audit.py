@@ -70,13 +70,13 @@ def audit(name: tuple[str, ...], **kw: Any) -> None:
 
 def programs(catalogue: Catalogue) -> dict[str, set[str]]:
     """{logical image: programs} that containers, hooks and probes of the manifests start, by name or path."""
-    from sdsk8s.render.images import LOGICAL, pod_spec
+    from sdsk8s.model import kube
+    from sdsk8s.render.images import LOGICAL
 
     found: dict[str, set[str]] = {}
     for component in catalogue.ordered():
         for obj in component.manifests:
-            spec = pod_spec(obj)
-            for c in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+            for c in kube.containers(obj):
                 image = str(c.get("image", ""))
                 if image.startswith(LOGICAL):
                     found.setdefault(image.removeprefix(LOGICAL), set()).update(_started(c))

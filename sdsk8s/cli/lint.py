@@ -127,8 +127,9 @@ def look(sets: list[Objects], declared: Objects, dockerfiles: list[Path]) -> tup
 
 
 def _findings(objects: Objects, more: Objects) -> list[Finding]:
-    from sdsk8s.lint.finding import Finding, name_of
+    from sdsk8s.lint.finding import Finding
     from sdsk8s.lint.together import findings
+    from sdsk8s.model import kube
 
     def odd(obj: Any) -> bool:
         try:
@@ -144,5 +145,5 @@ def _findings(objects: Objects, more: Objects) -> list[Finding]:
         wrong = [o for o in more if odd(o)]
         rest = [o for o in objects if o not in wrong]
         words = "its fields are not of the types that its kind has: no other rule looked at it"
-        found = [Finding("schema", name_of(o), words) for o in objects if o in wrong]
+        found = [Finding("schema", kube.title(o), words) for o in objects if o in wrong]
         return found + findings(rest, [o for o in more if o not in wrong])

@@ -15,8 +15,8 @@ from sdsk8s.verbs.options import Options
 
 if TYPE_CHECKING:
     from sdsk8s.model.component import Component
+    from sdsk8s.model.kube import Object
     from sdsk8s.model.logs import Line, Source
-    from sdsk8s.model.observed import Object
     from sdsk8s.verbs.session import Session
 
 DEFAULT_TAIL = 100

@@ -12,6 +12,7 @@ import click
 
 from sdsk8s.cli.complete import complete_component
 from sdsk8s.cli.options import site_options
+from sdsk8s.model import kube
 from sdsk8s.verbs.options import Options
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def render(component: tuple[str, ...], out: Path | None, only: str, show_secrets
 
 
 def _named(obj: Mapping[str, Any]) -> str:
-    return f"{obj['kind']}/{obj['metadata']['name']}".lower()
+    return kube.title(obj).lower()
 
 
 def _objects(session: Session, chosen: list[Component]) -> Files:

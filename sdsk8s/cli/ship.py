@@ -10,12 +10,14 @@ import click
 
 from sdsk8s.cli.options import run_options, site_options
 from sdsk8s.errors import ConfigError, UsageError
+from sdsk8s.model import kube
 from sdsk8s.model.names import unknown
 from sdsk8s.verbs.options import Options
 
 if TYPE_CHECKING:
     from sdsk8s.model.component import Component
-    from sdsk8s.model.observed import Object, Observed
+    from sdsk8s.model.kube import Object
+    from sdsk8s.model.observed import Observed
     from sdsk8s.planner.ship import QueueShip
     from sdsk8s.planner.steps import Plan
     from sdsk8s.verbs.session import Session
@@ -73,7 +75,7 @@ def make_plan(session: Session, target: str, queues: list[str], encrypt: bool) -
         shipped += [dataclasses.replace(row, worker=rendered.get(row.queue)) for row in rows]
         if encrypt and refs:
             secret = _key_secret(session)
-            extra[secret["metadata"]["name"]] = secret
+            extra[kube.name(secret)] = secret
     live = dataclasses.replace(live, digests=digests)
     plan = plan_ship(target, shipped, live, session.site.namespace, extra)
     return plan, {ref: digest for ref, digest in digests.items() if digest}
@@ -145,7 +147,7 @@ def _workers(
     wanted, live = session.desired([component], live, from_tree=False, new_bundles=new)
     out: dict[str, Object] = {}
     for obj in wanted[0].objects:
-        queue, old = queue_of(obj), live.get(obj["kind"], obj["metadata"]["name"])
+        queue, old = queue_of(obj), live.get(*kube.key(obj))
         if queue in new and old is not None:
             out[queue] = keep_configuration(dict(obj), old)
     return out, live

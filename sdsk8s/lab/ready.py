@@ -12,6 +12,7 @@ from sdsk8s.errors import SdsError, WaitError
 from sdsk8s.lab import images, objects, supervise
 from sdsk8s.lab.api import Api
 from sdsk8s.lab.plan import Lab
+from sdsk8s.model import kube
 
 Say = Callable[[str], None]
 
@@ -90,7 +91,7 @@ def nodes_ready(api: Api, since: dict[str, float]) -> set[str]:
         items = api.request("GET", "/api/v1/nodes")["items"]
     except SdsError:
         return set()
-    return {item["metadata"]["name"] for item in items if is_ready(item, since.get(item["metadata"]["name"]))}
+    return {kube.name(item) for item in items if is_ready(item, since.get(kube.name(item)))}
 
 
 def is_ready(node: dict[str, Any], since: float | None) -> bool:
@@ -105,7 +106,7 @@ def is_ready(node: dict[str, Any], since: float | None) -> bool:
 def forget_nodes(api: Api, lab: Lab) -> None:
     """Nodes of a larger shape that the lab had before."""
     for item in api.request("GET", "/api/v1/nodes")["items"]:
-        if item["metadata"]["name"] not in {node.name for node in lab.nodes}:
+        if kube.name(item) not in {node.name for node in lab.nodes}:
             api.request("DELETE", f"/api/v1/nodes/{item['metadata']['name']}")
 
 

@@ -17,6 +17,7 @@ from sdsk8s.errors import ClusterError
 from sdsk8s.lab.api import Api
 from sdsk8s.lab.objects import STORAGE_CLASS, volume
 from sdsk8s.lab.record import load
+from sdsk8s.model import kube
 
 PATH = "/api/v1/persistentvolumes"
 AT_LEAST = 24
@@ -26,7 +27,7 @@ SPARE = 8
 def to_create(volumes: Iterable[dict[str, Any]]) -> list[int]:
     """Numbers of volumes to make: AT_LEAST in all, SPARE of them free."""
     mine = [v for v in volumes if v["spec"].get("storageClassName") == STORAGE_CLASS]
-    used = {int(name[4:]) for v in mine if (name := v["metadata"]["name"]).startswith("lab-") and name[4:].isdigit()}
+    used = {int(name[4:]) for v in mine if (name := kube.name(v)).startswith("lab-") and name[4:].isdigit()}
     free = sum(1 for v in mine if v.get("status", {}).get("phase", "Available") in ("Available", "Pending"))
     count = max(AT_LEAST - len(mine), SPARE - free, 0)
     fresh: list[int] = []
@@ -41,7 +42,7 @@ def to_create(volumes: Iterable[dict[str, Any]]) -> list[int]:
 def to_recycle(one: dict[str, Any], folder: Path) -> Path | None:
     """The volume's folder when its claim is gone and it is one of ours."""
     path = one["spec"].get("local", {}).get("path", "")
-    if one.get("status", {}).get("phase") != "Released" or one["metadata"].get("deletionTimestamp"):
+    if one.get("status", {}).get("phase") != "Released" or kube.deleted(one):
         return None
     # By name as well: `..` has the right parent too.
     ours = path and Path(path).parent == folder and re.fullmatch(r"lab-\d+", Path(path).name)
@@ -50,7 +51,7 @@ def to_recycle(one: dict[str, Any], folder: Path) -> Path | None:
 
 def recycle(api: Api, one: dict[str, Any], path: Path) -> None:
     """Empty the folder, then let go of the claim: the volume is Available again."""
-    name = one["metadata"]["name"]
+    name = kube.name(one)
     policy = api.request("GET", f"/apis/storage.k8s.io/v1/storageclasses/{one['spec']['storageClassName']}")
     if policy.get("reclaimPolicy") != "Delete":
         return

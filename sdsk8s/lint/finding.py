@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
 
 WAIVER = "lint.sdsk8s/"
 """Annotation of an object: `lint.sdsk8s/RULE: why it does not apply here`. An empty reason waives nothing."""
-
-Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,12 +20,6 @@ class Finding:
     words: str
 
 
-def name_of(obj: Object) -> str:
-    """`Deployment/x`"""
-    return f"{obj.get('kind')}/{(obj.get('metadata') or {}).get('name')}"
-
-
 def waived(obj: Object, rule: str) -> str:
     """The written reason why a rule does not apply to this object, or ""."""
-    notes = (obj.get("metadata") or {}).get("annotations") or {}
-    return str(notes.get(WAIVER + rule) or "").strip()
+    return kube.annotation(obj, WAIVER + rule).strip()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from sdsk8s.lint.finding import Object, name_of
-from sdsk8s.render.images import pod_spec
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
 
 
 @dataclass(frozen=True)
@@ -30,18 +29,16 @@ def unresolved(objects: Iterable[Object], more: Iterable[Object] = ()) -> list[M
     """References of the objects' pods that neither they nor `more` satisfy; optional ones do not count."""
     every = list(objects)
     keys = {
-        (str(o["kind"]), str(o["metadata"]["name"])): _keys(o)
-        for o in [*more, *every]
-        if o.get("kind") in ("ConfigMap", "Secret")
+        (str(o["kind"]), kube.name(o)): _keys(o) for o in [*more, *every] if o.get("kind") in ("ConfigMap", "Secret")
     }
     found: list[Missing] = []
     for obj in every:
-        for kind, name, key in _reads(pod_spec(obj)):
+        for kind, name, key in _reads(obj):
             have = keys.get((kind, name))
             if (kind, name) not in keys:
-                found.append(Missing(name_of(obj), kind, name))
+                found.append(Missing(kube.title(obj), kind, name))
             elif key and have is not None and key not in have:
-                found.append(Missing(name_of(obj), kind, name, key))
+                found.append(Missing(kube.title(obj), kind, name, key))
     return list(dict.fromkeys(found))
 
 
@@ -52,9 +49,9 @@ def _keys(obj: Object) -> set[str] | None:
     return {k for part in ("data", "stringData", "binaryData") for k in obj.get(part) or {}}
 
 
-def _reads(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _reads(obj: Object) -> Iterator[tuple[str, str, str]]:
     """(kind, name, key or "") of everything that pods cannot start without."""
-    for volume in spec.get("volumes") or ():
+    for volume in kube.pod_spec(obj).get("volumes") or ():
         for source in [volume, *((volume.get("projected") or {}).get("sources") or ())]:
             for field, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
                 ref = source.get(field)
@@ -64,7 +61,7 @@ def _reads(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
                 yield kind, name, ""
                 for item in ref.get("items") or ():
                     yield kind, name, str(item.get("key", ""))
-    for c in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+    for c in kube.containers(obj):
         for entry in c.get("envFrom") or ():
             for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
                 if field in entry and not entry[field].get("optional"):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sdsk8s.lint.finding import Finding, Object, name_of, waived
+from sdsk8s.lint.finding import Finding, waived
 from sdsk8s.lint.references import unresolved
 from sdsk8s.lint.workloads import workload_rules
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
 from sdsk8s.model.names import secret_word
 from sdsk8s.model.secrets import secrets_in
-from sdsk8s.render.images import pod_spec
-from sdsk8s.render.objects import pod_template
 
 CLUSTER_WIDE = {"Namespace", "PersistentVolume", "StorageClass", "ClusterRole", "ClusterRoleBinding", "IngressClass"}
 
@@ -22,7 +22,7 @@ def findings(objects: Iterable[Object], more: Iterable[Object] = ()) -> list[Fin
     more: ConfigMaps and Secrets beside the set that its pods may read.
     """
     every = [o for o in objects if o.get("kind")]
-    by_name = {name_of(o): o for o in every}
+    by_name = {kube.title(o): o for o in every}
     found = [f for o in every for f in workload_rules(o)]
     for rule in (_mounts, _namespaces, _secrets, _selectors):
         found += rule(every)
@@ -35,18 +35,18 @@ def _mounts(objects: list[Object]) -> Iterator[Finding]:
     """One claim at different paths in sibling workloads: one of the two looks in the wrong place."""
     places: dict[tuple[str, str], dict[str, str]] = {}
     for obj in objects:
-        spec = pod_spec(obj)
+        spec = kube.pod_spec(obj)
         claims = {
             v["name"]: v["persistentVolumeClaim"]["claimName"]
             for v in spec.get("volumes") or ()
             if v.get("persistentVolumeClaim")
         }
-        for c in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+        for c in kube.containers(obj):
             for m in c.get("volumeMounts") or ():
                 if m.get("name") in claims:
                     part = str(m.get("subPath") or "")
                     key = (str(claims[m["name"]]), part)
-                    places.setdefault(key, {}).setdefault(str(m.get("mountPath")), name_of(obj))
+                    places.setdefault(key, {}).setdefault(str(m.get("mountPath")), kube.title(obj))
     for (claim, part), found in sorted(places.items()):
         if len(found) > 1:
             text = ", ".join(f"{path} in {who}" for path, who in sorted(found.items()))
@@ -58,7 +58,7 @@ def _namespaces(objects: list[Object]) -> Iterator[Finding]:
     named: dict[str, list[str]] = {}
     for obj in objects:
         if obj.get("kind") not in CLUSTER_WIDE:
-            named.setdefault(str((obj.get("metadata") or {}).get("namespace") or ""), []).append(name_of(obj))
+            named.setdefault(kube.namespace(obj), []).append(kube.title(obj))
     if len(named) > 1:
         # the rarest one is the odd one out
         odd = min(named, key=lambda n: (len(named[n]), n))
@@ -74,15 +74,17 @@ def _secrets(objects: list[Object]) -> Iterator[Finding]:
         for key, value in sorted((obj.get("data") or {}).items()):
             word = secret_word(key)
             if word and str(value).strip():
-                yield Finding("secret-in-configmap", name_of(obj), f"the key {key} looks like a secret: use a Secret")
+                yield Finding(
+                    "secret-in-configmap", kube.title(obj), f"the key {key} looks like a secret: use a Secret"
+                )
                 continue
             for line, what in secrets_in(str(value)):
-                yield Finding("secret-in-configmap", name_of(obj), f"{key}, line {line}: {what}; use a Secret")
+                yield Finding("secret-in-configmap", kube.title(obj), f"{key}, line {line}: {what}; use a Secret")
 
 
 def _selectors(objects: list[Object]) -> Iterator[Finding]:
     """Services and disruption budgets that match no pod, and ports that no container has."""
-    templates = [t for o in objects if (t := pod_template(o))]
+    templates = [t for o in objects if (t := kube.pod_template(o))]
     if not templates:
         return
     for obj in objects:
@@ -90,26 +92,25 @@ def _selectors(objects: list[Object]) -> Iterator[Finding]:
         if obj.get("kind") == "Service" and spec.get("selector"):
             matching = [t for t in templates if _matches(t, spec["selector"])]
             if not matching:
-                yield Finding("selector", name_of(obj), f"no pod has the labels {_text(spec['selector'])}")
+                yield Finding("selector", kube.title(obj), f"no pod has the labels {_text(spec['selector'])}")
                 continue
-            names = {p.get("name") for t in matching for c in t["spec"]["containers"] for p in c.get("ports") or ()}
+            names = {p.get("name") for t in matching for c in kube.main_containers(t) for p in c.get("ports") or ()}
             for port in spec.get("ports") or ():
                 target = port.get("targetPort")
                 if isinstance(target, str) and target not in names:
-                    yield Finding("selector", name_of(obj), f'no container has a port called "{target}"')
+                    yield Finding("selector", kube.title(obj), f'no container has a port called "{target}"')
         elif obj.get("kind") == "PodDisruptionBudget":
-            labels = (spec.get("selector") or {}).get("matchLabels") or {}
+            labels = kube.selector(obj)
             if labels and not any(_matches(t, labels) for t in templates):
-                yield Finding("selector", name_of(obj), f"no pod has the labels {_text(labels)}")
+                yield Finding("selector", kube.title(obj), f"no pod has the labels {_text(labels)}")
         elif obj.get("kind") in ("Deployment", "StatefulSet", "DaemonSet"):
-            labels = (spec.get("selector") or {}).get("matchLabels") or {}
-            if not _matches(pod_template(obj) or {}, labels):
-                yield Finding("selector", name_of(obj), f"its own pods lack the labels {_text(labels)}")
+            labels = kube.selector(obj)
+            if not _matches(kube.pod_template(obj), labels):
+                yield Finding("selector", kube.title(obj), f"its own pods lack the labels {_text(labels)}")
 
 
 def _matches(template: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
-    have = (template.get("metadata") or {}).get("labels") or {}
-    return all(have.get(k) == v for k, v in labels.items())
+    return all(kube.labels(template).get(k) == v for k, v in labels.items())
 
 
 def _text(labels: Mapping[str, Any]) -> str:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sdsk8s.lint.finding import Finding, Object, name_of
+from sdsk8s.lint.finding import Finding
+from sdsk8s.model import kube
 from sdsk8s.model.image import moving_tag
+from sdsk8s.model.kube import Object
 from sdsk8s.model.names import secret_word
-from sdsk8s.render.images import LOGICAL, pod_spec
-from sdsk8s.render.objects import config_refs, pod_template
+from sdsk8s.render.images import LOGICAL
+from sdsk8s.render.objects import config_refs
 
 LONG_RUNNING = ("Deployment", "StatefulSet", "DaemonSet")
 _DEVELOPMENT = re.compile(r"(^|_)ENV(IRONMENT)?$")
@@ -18,13 +20,13 @@ _DEVELOPMENT = re.compile(r"(^|_)ENV(IRONMENT)?$")
 
 def workload_rules(obj: Object) -> Iterator[Finding]:
     """Findings of one object; nothing for kinds without pods."""
-    spec = pod_spec(obj)
+    spec = kube.pod_spec(obj)
     if not spec.get("containers"):
         return
     if obj.get("kind") in LONG_RUNNING:
         yield from _five(obj, spec)
-    for c in _containers(spec):
-        where = f"{name_of(obj)}, container {c.get('name')}"
+    for c in kube.containers(obj):
+        where = f"{kube.title(obj)}, container {c.get('name')}"
         image = str(c.get("image", ""))
         why = "" if image.startswith(LOGICAL) else moving_tag(image)
         if why:
@@ -35,7 +37,7 @@ def workload_rules(obj: Object) -> Iterator[Finding]:
 
 
 def _five(obj: Object, spec: Any) -> Iterator[Finding]:
-    where = name_of(obj)
+    where = kube.title(obj)
     for c in spec["containers"]:
         at = f"{where}, container {c.get('name')}"
         resources = c.get("resources") or {}
@@ -45,7 +47,7 @@ def _five(obj: Object, spec: Any) -> Iterator[Finding]:
             yield Finding("resources", at, f"resources do not say {', '.join(lacking)}")
         if not c.get("livenessProbe"):
             yield Finding("liveness", at, "no livenessProbe: a hung process stays for ever")
-    if not config_refs(pod_template(obj) or {}):
+    if not config_refs(kube.pod_template(obj)):
         yield Finding("configuration", where, "it reads no ConfigMap and no Secret: its configuration is in the image")
     if not spec.get("initContainers"):
         yield Finding("init", where, "no initContainers: it starts before what it needs is there")
@@ -74,7 +76,3 @@ def _variable(where: str, entry: Any) -> Iterator[Finding]:
         yield Finding("secret-in-env", where, f"the value of {name} stands in the manifest: use secretKeyRef")
     if _DEVELOPMENT.search(name) and str(value).lower() in ("development", "dev", "debug"):
         yield Finding("development", where, f"{name} is {value}: the development mode of a program")
-
-
-def _containers(spec: Any) -> list[Any]:
-    return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sdsk8s.model import kube
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import WORKLOADS
@@ -80,7 +81,7 @@ def draw(site: Site, catalogue: Catalogue, served: Mapping[str, Sequence[str]]) 
     # queues in the order of the components that serve them: lines cross less
     named = []
     for c in parts:
-        own = [str(m["metadata"]["name"]) for m in c.manifests if m["kind"] in WORKLOADS]
+        own = [kube.name(m) for m in c.manifests if m["kind"] in WORKLOADS]
         named += [(q, c.name) for workload in own for q in served.get(workload, ())]
         named += [(q.name, c.name) for q in worker_queues(site.config) if c.per_queue]
     pairs = list(dict.fromkeys(named))
@@ -107,8 +108,8 @@ def draw(site: Site, catalogue: Catalogue, served: Mapping[str, Sequence[str]]) 
 def _lines(component: Component, site: Site) -> tuple[Line, ...]:
     found = []
     for obj in component.manifests:
-        name = str(obj["metadata"]["name"])
-        imported = (obj["metadata"].get("labels") or {}).get("app.kubernetes.io/component") == "imported"
+        name = kube.name(obj)
+        imported = kube.label(obj, kube.PART_LABEL) == "imported"
         if obj["kind"] == "CronJob":
             found.append(Line(f"{name}  {obj['spec']['schedule']}", "timer"))
         elif obj["kind"] in WORKLOADS and name == component.per_queue:

@@ -20,11 +20,11 @@ from sdsk8s.migrate.paths import Paths, paths_of
 from sdsk8s.migrate.secrets import Vault
 from sdsk8s.migrate.settings import PLACE, Settings, file_name, read_settings
 from sdsk8s.migrate.workloads import cron_job, deployment, image_of, imported, known_first, of_image, slug, started
+from sdsk8s.model import kube
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import WORKLOADS
 from sdsk8s.model.queue import STOP_MARGIN
-from sdsk8s.render.images import pod_spec
 
 LARGEST = 1_000_000
 """Bytes of a file of the old host that is laid over an image."""
@@ -153,7 +153,7 @@ class Importer:
         command = [self.paths.map(w) for w in p.argv]
         self.paths.clear()
         for obj in (m for m in owner.manifests if m["kind"] in WORKLOADS):
-            name = str(obj["metadata"]["name"])
+            name = kube.name(obj)
             shipped = obj["spec"]["template"]["spec"]["containers"][0].get("command") or ()
             if name in (slug(p.name), f"{owner.name}-{slug(p.name)}") or command == [
                 w for w in shipped if w != "sds-home"
@@ -166,7 +166,7 @@ class Importer:
         self.fates[label] = (CHANGED, f"{workload} has its own")
         container = next(
             (m["spec"]["template"]["spec"]["containers"][0] for m in owner.manifests
-             if m["kind"] in WORKLOADS and m["metadata"]["name"] == workload), None,
+             if m["kind"] in WORKLOADS and kube.name(m) == workload), None,
         )  # fmt: skip
         words = f"runs in {workload}; {_processes(p)} before"
         patched = self.overlay(owner.name).patched.setdefault(workload, {}) if container else {}
@@ -219,7 +219,7 @@ class Importer:
 
     def _name(self, owner: Component, name: str) -> str:
         """A name that neither the shipped component nor the import has."""
-        taken = {m["metadata"]["name"] for m in owner.manifests} | self.overlay(owner.name).names
+        taken = {kube.name(m) for m in owner.manifests} | self.overlay(owner.name).names
         base = slug(name if name.startswith(owner.name) else f"{owner.name}-{name}")
         found = next(n for i in range(1, 999) if (n := base + (f"-{i}" if i > 1 else "")) not in taken)
         self.overlay(owner.name).names.add(found)
@@ -312,17 +312,17 @@ class Importer:
         if not change:
             return
         for obj in overlay.objects:
-            pod = pod_spec(obj)
+            pod = kube.pod_spec(obj)
             if pod:
                 first = pod["containers"][0]
                 for key, value in change.items():
                     first[key] = [*first.get(key, ()), *value]
                 pod["volumes"] += [volume] if volume else []
         for shipped in (m for m in owner.manifests if m["kind"] in WORKLOADS):
-            first = pod_spec(shipped)["containers"][0]
+            first = kube.main_containers(shipped)[0]
             if first["image"] == f"sds/{image_of(owner)}":
                 spec: dict[str, Any] = {"containers": [{"name": first["name"], **change}]}
-                overlay.laid[str(shipped["metadata"]["name"])] = spec | ({"volumes": [volume]} if volume else {})
+                overlay.laid[kube.name(shipped)] = spec | ({"volumes": [volume]} if volume else {})
 
     def _key(self, f: Finding) -> Finding:
         """The fate of a program's key follows the program's."""
@@ -413,9 +413,9 @@ def _commands(argv: Sequence[str]) -> Iterable[str]:
 def _patch(
     owner: Component, workload: str, env: Mapping[str, dict[str, Any]], laid: Mapping[str, Any]
 ) -> dict[str, Any]:
-    obj = next(m for m in owner.manifests if m["metadata"]["name"] == workload and m["kind"] in WORKLOADS)
+    obj = next(m for m in owner.manifests if kube.name(m) == workload and m["kind"] in WORKLOADS)
     spec: dict[str, Any] = {"containers": [{}], **laid}
-    container = {"name": pod_spec(obj)["containers"][0]["name"], **spec["containers"][0]}
+    container = {"name": kube.main_containers(obj)[0]["name"], **spec["containers"][0]}
     if env:
         container["env"] = list(env.values())
     spec["containers"] = [container]

@@ -17,6 +17,7 @@ from sdsk8s.migrate.findings import CHANGED, NONE, TAKEN, Finding
 from sdsk8s.migrate.inventory import Inventory
 from sdsk8s.migrate.secrets import Vault
 from sdsk8s.migrate.workloads import of_image
+from sdsk8s.model import kube
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.names import WORKLOADS, secret_word
 
@@ -155,7 +156,7 @@ def _host(address: str) -> re.Pattern[str]:
 def _ports(catalogue: Catalogue) -> dict[str, set[int]]:
     """{Service: its ports}"""
     objects = [m for c in catalogue.ordered() for m in c.manifests if m["kind"] == "Service"]
-    return {m["metadata"]["name"]: {p["port"] for p in m["spec"].get("ports", ())} for m in objects}
+    return {kube.name(m): {p["port"] for p in m["spec"].get("ports", ())} for m in objects}
 
 
 def environments(objects: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
@@ -164,15 +165,15 @@ def environments(objects: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, st
     every = list(objects)
     for obj in every:
         if obj["kind"] == "ConfigMap":
-            held["ConfigMap", obj["metadata"]["name"]] = dict(obj.get("data", {}))
+            held["ConfigMap", kube.name(obj)] = dict(obj.get("data", {}))
         elif obj["kind"] == "Secret":
             data = {k: base64.b64decode(v).decode() for k, v in obj.get("data", {}).items()}
-            held["Secret", obj["metadata"]["name"]] = data
+            held["Secret", kube.name(obj)] = data
     out = {}
     for obj in (o for o in every if o["kind"] in WORKLOADS):
         got: dict[str, str] = {}
         for source in obj["spec"]["template"]["spec"]["containers"][0].get("envFrom", ()):
             kind = "Secret" if "secretRef" in source else "ConfigMap"
             got |= held.get((kind, (source.get("secretRef") or source["configMapRef"])["name"]), {})
-        out[obj["metadata"]["name"]] = got
+        out[kube.name(obj)] = got
     return out

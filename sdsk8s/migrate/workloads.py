@@ -10,10 +10,10 @@ from typing import Any
 
 from sdsk8s.migrate import notation
 from sdsk8s.migrate.findings import Program, Timer
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import WORKLOADS
 from sdsk8s.model.queue import STOP_MARGIN
-from sdsk8s.render.images import pod_spec
 from sdsk8s.site.data import folder
 from sdsk8s.site.yamlfile import read_mapping
 
@@ -68,7 +68,7 @@ def deployment(
     obj["spec"] |= {
         "replicas": replicas if program.enabled else 0,
         "minReadySeconds": program.ready,
-        "selector": {"matchLabels": {"app.kubernetes.io/name": name}},
+        "selector": {"matchLabels": {kube.NAME_LABEL: name}},
         "template": {"metadata": {"labels": labels}, "spec": pod},
     }
     return obj
@@ -114,7 +114,7 @@ def _object(kind: str, name: str) -> dict[str, Any]:
 
 
 def _labels(name: str) -> dict[str, str]:
-    return {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "imported"}
+    return {kube.NAME_LABEL: name, kube.PART_LABEL: "imported"}
 
 
 def _pod(component: Component, argv: Sequence[str], env: Variables) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def _pod(component: Component, argv: Sequence[str], env: Variables) -> dict[str,
 def _waits(component: Component) -> dict[str, Any]:
     """The init container of the component's own workloads that waits for its stores."""
     for obj in component.manifests:
-        for c in pod_spec(obj).get("initContainers", ()) if obj["kind"] in WORKLOADS else ():
+        for c in kube.init_containers(obj) if obj["kind"] in WORKLOADS else ():
             if c.get("name") == "wait":
                 return copy.deepcopy(dict(c))
     return {}

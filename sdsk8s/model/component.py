@@ -12,6 +12,7 @@ from typing import Any
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.bundle import BundleSpec, bundle_from_dict
 from sdsk8s.model.image import ImageSpec
+from sdsk8s.model.kube import component_selector
 from sdsk8s.model.names import unknown
 
 RULES = ("user", "user-then-source", "source", "catalogue")
@@ -109,7 +110,7 @@ class Component:
 
     def selector(self) -> str:
         """Label selector of the component's own pods."""
-        return f"sdsk8s/component={self.name}"
+        return component_selector(self.name)
 
 
 _KEYS = {

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 from sdsk8s.errors import RefusedError, StepError, UsageError
-from sdsk8s.model.observed import Object
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
 
 _REMOTE = re.compile(r"([A-Za-z0-9][\w.-]*)(?:/([\w.-]+))?:(.*)", re.DOTALL)
 
@@ -45,18 +46,17 @@ def parse_remote(text: str) -> Remote | None:
 def is_ready(pod: Object) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or ()
     ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
-    return ready and not pod["metadata"].get("deletionTimestamp")
+    return ready and not kube.deleted(pod)
 
 
 def container_of(pod: Object, wanted: str) -> str:
     """The named container, else the first. StepError when it is not running."""
-    names = [str(c["name"]) for c in pod.get("spec", {}).get("containers") or ()]
+    names = [str(c["name"]) for c in kube.main_containers(pod)]
     name = wanted or names[0]
-    where = f"pod {pod['metadata']['name']}"
+    where = f"pod {kube.name(pod)}"
     if name not in names:
         raise UsageError(f'there is no container "{name}"', target=where, words=f"containers: {', '.join(names)}")
-    states = (pod.get("status") or {}).get("containerStatuses") or ()
-    if not any(c["name"] == name and "running" in (c.get("state") or {}) for c in states):
+    if not any(c["name"] == name and kube.runs(c) for c in kube.container_statuses(pod)):
         raise StepError(f"container {name} is not running", target=where, next="sdsk8s status")
     return name
 
@@ -65,15 +65,15 @@ def need_pods(pods: list[Object], remote: Remote, wanted: str) -> list[Object]:
     """The ready pods, or the one that was asked for. RefusedError names those that are not ready."""
     name = remote.component + (f"/{remote.part}" if remote.part else "")
     if wanted:
-        chosen = [p for p in pods if p["metadata"]["name"] == wanted]
+        chosen = [p for p in pods if kube.name(p) == wanted]
         if not chosen:
-            known = ", ".join(str(p["metadata"]["name"]) for p in pods)
+            known = ", ".join(kube.name(p) for p in pods)
             raise UsageError(f'{name} has no pod "{wanted}"', words=f"pods: {known or 'none'}")
         return chosen
     ready = [p for p in pods if is_ready(p)]
-    late = [str(p["metadata"]["name"]) for p in pods if not is_ready(p)]
+    late = [kube.name(p) for p in pods if not is_ready(p)]
     if not ready:
         raise RefusedError(
             f"{name} has no ready pod", words=f"not ready: {', '.join(late)}" if late else "", next="sdsk8s status"
         )
-    return sorted(ready, key=lambda p: str(p["metadata"]["name"]))
+    return sorted(ready, key=lambda p: kube.name(p))

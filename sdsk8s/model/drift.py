@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
 from sdsk8s.model.names import DRIFT
-from sdsk8s.model.observed import Object
 
 
 def mark(pod: Object, container: str, paths: Iterable[str], by: str, *, lasting: bool) -> str:
@@ -32,7 +33,7 @@ def drifted(pod: Object) -> str:
 
 def _marks(pod: Object) -> list[dict[str, str]]:
     try:
-        found = json.loads((pod["metadata"].get("annotations") or {}).get(DRIFT) or "[]")
+        found = json.loads(kube.annotation(pod, DRIFT) or "[]")
     except ValueError:
         return []
     return [m for m in found if isinstance(m, dict)] if isinstance(found, list) else []
@@ -40,5 +41,5 @@ def _marks(pod: Object) -> list[dict[str, str]]:
 
 def instance(pod: Object, container: str) -> str:
     """Which life of the container: another one after each restart."""
-    states = (pod.get("status") or {}).get("containerStatuses") or ()
+    states = kube.container_statuses(pod)
     return next((str(c.get("containerID", "")) for c in states if c["name"] == container), "")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sdsk8s.model.observed import Object
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,14 @@ class Url:
 
 def service_urls(service: Object, nodes: Sequence[str]) -> list[str]:
     """Addresses from outside the cluster, the load balancer's first; empty for a Service that is not exposed."""
-    spec = service.get("spec", {})
+    spec = kube.spec(service)
     if spec.get("type") not in ("NodePort", "LoadBalancer"):
         return []
     ports = list(spec.get("ports") or ())
     port = next((p for p in ports if str(p.get("name", "")).startswith("http")), ports[0] if ports else None)
     if port is None:
         return []
-    given = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    given = (kube.status(service).get("loadBalancer") or {}).get("ingress") or ()
     hosts = [str(i.get("hostname") or i.get("ip")) for i in given]
     out = [f"http://{host}:{port['port']}" for host in hosts]
     if port.get("nodePort"):
@@ -38,10 +39,8 @@ def node_addresses(nodes: Iterable[Object]) -> list[str]:
     """Addresses of nodes, those of ready nodes first, an external one before the internal one."""
     rows = []
     for n in nodes:
-        status = n.get("status") or {}
-        ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ())
-        by_type = {a["type"]: a["address"] for a in status.get("addresses") or ()}
+        by_type = {a["type"]: a["address"] for a in kube.status(n).get("addresses") or ()}
         address = by_type.get("ExternalIP") or by_type.get("InternalIP")
         if address:
-            rows.append((not ready, n["metadata"]["name"], str(address)))
+            rows.append((not kube.holds(n, "Ready"), kube.name(n), str(address)))
     return [address for _, _, address in sorted(rows)]

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
 from sdsk8s.model.names import APPLIED, CONFIG_HASH
 
 KEEP = 10
@@ -20,7 +22,6 @@ LABEL = "sdsk8s/history"
 """On the Secret of a revision: the component's name."""
 _FACTS = "sdsk8s/revision-facts"
 
-Object = Mapping[str, Any]
 Trees = Mapping[str, Mapping[str, str]]
 """{image: {path of a source file: hash}}."""
 
@@ -76,24 +77,17 @@ def images_in(objects: Iterable[Object]) -> dict[str, str]:
     """{reference with tag: digest or ""} of the workloads' containers."""
     found: dict[str, str] = {}
     for obj in objects:
-        for c in containers(obj):
+        for c in kube.containers(obj):
             ref, _, digest = str(c.get("image", "")).partition("@")
             found[ref] = digest or found.get(ref, "")
     return found
-
-
-def containers(obj: Object) -> list[Any]:
-    """Containers and init containers of an object with a pod template (shared, not copied)."""
-    spec = ((obj.get("spec") or {}).get("template") or {}).get("spec") or {}
-    return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
 
 
 def config_hash(objects: Iterable[Object]) -> str:
     """8 hex digits over the configuration hashes of all pod templates."""
     found = []
     for obj in objects:
-        template = (obj.get("spec") or {}).get("template") or {}
-        found.append(str(((template.get("metadata") or {}).get("annotations") or {}).get(CONFIG_HASH, "")))
+        found.append(kube.annotation(kube.pod_template(obj), CONFIG_HASH))
     return _hash(sorted(found))[:8]
 
 
@@ -104,10 +98,7 @@ def fingerprint(objects: Iterable[Object], digests: Mapping[str, str | None] | N
     """
     objects = list(objects)
     known = {ref: digest or (digests or {}).get(ref) or "" for ref, digest in images_in(objects).items()}
-    rows = sorted(
-        (o["kind"], o["metadata"]["name"], str((o["metadata"].get("annotations") or {}).get(APPLIED, "")))
-        for o in objects
-    )
+    rows = sorted((*kube.key(o), kube.annotation(o, APPLIED)) for o in objects)
     return _hash([rows, sorted(known.items())])[:16]
 
 

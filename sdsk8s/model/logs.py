@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sdsk8s.errors import UsageError
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
-from sdsk8s.model.names import COMPONENT, WORKLOADS, unknown
-from sdsk8s.model.observed import Object
+from sdsk8s.model.kube import NAME_LABEL, PART_LABEL, Object
+from sdsk8s.model.names import WORKLOADS, unknown
 
-NAME, PART = "app.kubernetes.io/name", "app.kubernetes.io/component"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -38,30 +38,22 @@ def sources(pods: Iterable[Object], component: Component, workload: str, contain
     found = []
     for pod in pods:
         if belongs(pod, component, workload):
-            meta = pod["metadata"]
-            found += [Source(meta.get("uid", ""), meta["name"], name) for name in _containers(pod, container)]
+            found += [Source(kube.uid(pod), kube.name(pod), name) for name in _containers(pod, container)]
     return sorted(found, key=lambda s: (s.pod, s.container))
 
 
 def belongs(pod: Object, component: Component, workload: str) -> bool:
     """The pod is of the component, and of the workload when one is named in any of its forms."""
-    labels = pod["metadata"].get("labels") or {}
-    if labels.get(COMPONENT) != component.name:
+    if kube.component(pod) != component.name:
         return False
-    names = (labels.get(NAME), labels.get(PART), pod["metadata"]["name"])
+    names = (kube.label(pod, NAME_LABEL), kube.label(pod, PART_LABEL), kube.name(pod))
     return not workload or workload in names or f"{component.name}-{workload}" in names
 
 
 def _containers(pod: Object, wanted: str) -> list[str]:
-    spec, status = pod.get("spec", {}), pod.get("status") or {}
-    begun = {
-        c["name"]: c.get("state") or {}
-        for key in ("initContainerStatuses", "containerStatuses")
-        for c in status.get(key) or ()
-        if c.get("containerID")
-    }
-    main = [c["name"] for c in spec.get("containers") or ()]
-    init = [c["name"] for c in spec.get("initContainers") or ()]
+    begun = {c["name"]: kube.state(c) for c in kube.every_status(pod) if c.get("containerID")}
+    main = [c["name"] for c in kube.main_containers(pod)]
+    init = [c["name"] for c in kube.init_containers(pod)]
     if wanted:
         return [n for n in [*main, *init] if n == wanted and n in begun]
     stuck = [n for n in init if n in begun and (begun[n].get("terminated") or {}).get("exitCode") != 0]
@@ -70,25 +62,23 @@ def _containers(pod: Object, wanted: str) -> list[str]:
 
 def container_state(pod: Object | None, source: Source) -> tuple[str, str]:
     """(container id, state): running, waiting, terminated, or gone when the pod is not there any more."""
-    if pod is None or pod["metadata"].get("uid") != source.uid:
+    if pod is None or kube.uid(pod) != source.uid:
         return "", "gone"
-    status = pod.get("status") or {}
-    for key in ("containerStatuses", "initContainerStatuses"):
-        for c in status.get(key) or ():
+    for statuses in (kube.container_statuses(pod), kube.init_statuses(pod)):
+        for c in statuses:
             if c["name"] == source.container:
-                state = next(iter(c.get("state") or {"waiting": {}}))
-                over = status.get("phase") in ("Succeeded", "Failed") or key.startswith("init")
+                state = next(iter(kube.state(c) or {"waiting": {}}))
+                over = kube.finished(pod) or c in kube.init_statuses(pod)
                 return str(c.get("containerID", "")), "gone" if state == "terminated" and over else state
     return "", "waiting"
 
 
 def check_workload(component: Component, workload: str, pods: Iterable[Object]) -> None:
     """UsageError with the known names when neither a manifest nor a pod has that workload."""
-    known = {m["metadata"]["name"] for m in component.manifests if m["kind"] in WORKLOADS}
-    mine = [p for p in pods if (p["metadata"].get("labels") or {}).get(COMPONENT) == component.name]
-    labels = [p["metadata"].get("labels") or {} for p in mine]
-    known |= {str(entry[NAME]) for entry in labels if entry.get(NAME)}
-    other = {str(entry[PART]) for entry in labels if entry.get(PART)} | {p["metadata"]["name"] for p in mine}
+    known = {kube.name(m) for m in component.manifests if m["kind"] in WORKLOADS}
+    mine = [p for p in pods if kube.component(p) == component.name]
+    known |= {found for p in mine if (found := kube.label(p, NAME_LABEL))}
+    other = {found for p in mine if (found := kube.label(p, PART_LABEL))} | {kube.name(p) for p in mine}
     if not workload or workload in known | other or f"{component.name}-{workload}" in known:
         return
     short = sorted(n.removeprefix(component.name + "-") for n in known)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdsk8s.errors import RefusedError
-from sdsk8s.model.observed import Object
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
 
 CODE = "/opt/sds"
 _WRITABLE = ("emptyDir", "persistentVolumeClaim", "ephemeral", "hostPath", "nfs", "csi")
@@ -31,8 +32,8 @@ class Place:
 
 def place(pod: Object, container: str, path: str) -> Place:
     """Which of the pod's mounts a path is on, and what it may be used for."""
-    spec = pod.get("spec", {})
-    box: Object = next((c for c in spec.get("containers") or () if c["name"] == container), {})
+    spec = kube.spec(pod)
+    box: Object = next((c for c in kube.main_containers(pod) if c["name"] == container), {})
     kinds = {v["name"]: next((k for k in v if k != "name"), "") for v in spec.get("volumes") or ()}
     mounts = {posixpath.normpath(m["mountPath"]): m for m in box.get("volumeMounts") or ()}
     free = {p for p, m in mounts.items() if kinds.get(m["name"]) in _WRITABLE and not m.get("readOnly")}
@@ -43,7 +44,7 @@ def place(pod: Object, container: str, path: str) -> Place:
         return Place("code" if over in free or not _locked(box) else "read-only", over, writable)
     if over:
         kind = "volume" if over in free else "fixed"
-        return Place(kind, over, writable, _limit(spec, mounts[over]["name"]))
+        return Place(kind, over, writable, _limit(pod, mounts[over]["name"]))
     return Place("read-only" if _locked(box) else "image", "", writable)
 
 
@@ -70,14 +71,15 @@ def check_place(found: Place, where: str, *, ephemeral: bool) -> None:
         )  # fmt: skip
 
 
-def _limit(spec: Object, volume: str) -> int:
-    found: Object | None = next((v.get("emptyDir") for v in spec["volumes"] if v["name"] == volume), None)
+def _limit(pod: Object, volume: str) -> int:
+    volumes = kube.spec(pod).get("volumes") or ()
+    found: Object | None = next((v.get("emptyDir") for v in volumes if v["name"] == volume), None)
     if found is None:
         return sys.maxsize
     own = _bytes(found.get("sizeLimit"))
     if found.get("medium"):  # of memory
         return own
-    boxes = spec.get("containers") or ()
+    boxes = kube.main_containers(pod)
     limits = [((c.get("resources") or {}).get("limits") or {}).get("ephemeral-storage") for c in boxes]
     return min(own, sum(map(_bytes, limits)))
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sdsk8s.model.names import APPLIED, COMPONENT, REPLICAS
+from sdsk8s.model import kube
+from sdsk8s.model.names import APPLIED, REPLICAS
 
 Object = Mapping[str, Any]
 
@@ -24,25 +25,25 @@ class Observed:
     def applied_hash(self, kind: str, name: str) -> str:
         """Hash that our last apply left on the object; empty if it is not there or not ours."""
         obj = self.get(kind, name)
-        return str(((obj or {}).get("metadata", {}).get("annotations") or {}).get(APPLIED, ""))
+        return kube.annotation(obj or {}, APPLIED)
 
     def replicas(self, kind: str, name: str) -> int | None:
         """Desired replicas now, or None when the workload does not exist."""
         obj = self.get(kind, name)
-        return None if obj is None else int(obj.get("spec", {}).get("replicas", 1))
+        return None if obj is None else kube.replicas(obj)
 
     def recorded(self, kind: str, name: str) -> int | None:
         """Replicas recorded by the last stop."""
         obj = self.get(kind, name) or {}
-        value = (obj.get("metadata", {}).get("annotations") or {}).get(REPLICAS)
-        return int(value) if value is not None and str(value).isdigit() else None
+        value = kube.annotation(obj, REPLICAS)
+        return int(value) if value.isdigit() else None
 
     def ready(self, kind: str, name: str) -> bool:
         """True when every desired replica of the newest revision is ready, and no replica of an older one is left."""
         obj = self.get(kind, name)
         if obj is None:
             return False
-        want = int(obj.get("spec", {}).get("replicas", 1))
+        want = kube.replicas(obj)
         status = obj.get("status", {})
         return (
             int(status.get("readyReplicas", 0)) >= want
@@ -53,8 +54,5 @@ class Observed:
     def pods(self, component: str) -> list[Object]:
         """The component's pods, those of finished Jobs left out."""
         return [
-            p
-            for p in self.objects.get("Pod", {}).values()
-            if p["metadata"].get("labels", {}).get(COMPONENT) == component
-            and p.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+            p for p in self.objects.get("Pod", {}).values() if kube.component(p) == component and not kube.finished(p)
         ]

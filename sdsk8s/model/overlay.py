@@ -15,6 +15,8 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sdsk8s.model import kube
+
 DIRECTIVE = "$patch"
 
 LIST_KEYS: Mapping[str, Sequence[str]] = {
@@ -60,7 +62,7 @@ def merge_manifests(
 
 
 def _identity(obj: Mapping[str, Any]) -> tuple[str, str]:
-    return str(obj["kind"]), str(obj["metadata"]["name"])
+    return str(obj["kind"]), kube.name(obj)
 
 
 def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sdsk8s.model.drift import drifted
+from sdsk8s.model.kube import Object
 from sdsk8s.model.names import SUPERVISED
-from sdsk8s.model.observed import Object
 
 
 @dataclass(frozen=True)

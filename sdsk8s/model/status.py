@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sdsk8s.model import kube
 from sdsk8s.model.bundle import ANNOTATION as BUNDLE
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.exposure import Url, service_urls
-from sdsk8s.model.names import COMPONENT, WORKLOADS
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.kube import Object
+from sdsk8s.model.names import WORKLOADS
+from sdsk8s.model.observed import Observed
 from sdsk8s.model.pods import PodFacts, Program, matches, over, pod_facts
 from sdsk8s.model.site import Site
 
@@ -157,11 +159,11 @@ def workloads(component: Component, live: Observed, probes: Probes, now: datetim
         (kind, name): obj
         for kind in WORKLOADS
         for name, obj in live.objects.get(kind, {}).items()
-        if (obj["metadata"].get("labels") or {}).get(COMPONENT) == component.name
+        if kube.component(obj) == component.name
     }
     out = [_workload(kind, name, obj, live, probes, now) for (kind, name), obj in found.items()]
     if found:
-        declared = {(m["kind"], m["metadata"]["name"]) for m in component.manifests if m["kind"] in WORKLOADS}
+        declared = {kube.key(m) for m in component.manifests if m["kind"] in WORKLOADS}
         missing = [k for k in declared if k not in found and k[1] != component.per_queue]
         out += [Workload(kind, name, "missing") for kind, name in missing]
     return tuple(sorted(out, key=lambda w: w.name))
@@ -170,7 +172,7 @@ def workloads(component: Component, live: Observed, probes: Probes, now: datetim
 def _workload(kind: str, name: str, obj: Object, live: Observed, probes: Probes, now: datetime) -> Workload:
     spec, status = obj.get("spec", {}), obj.get("status") or {}
     desired = int(spec.get("replicas", 1))
-    want = (spec.get("selector") or {}).get("matchLabels") or {}
+    want = kube.selector(obj)
     pods = tuple(
         sorted(
             (pod_facts(p, now) for p in live.objects.get("Pod", {}).values() if matches(p, want) and not over(p)),
@@ -192,9 +194,7 @@ def _workload(kind: str, name: str, obj: Object, live: Observed, probes: Probes,
         age=min(ages) if ages else None,
         nodes=tuple(sorted({p.node for p in pods if p.node})),
         image=_tag(obj),
-        bundle=str(
-            (obj.get("spec", {}).get("template", {}).get("metadata", {}).get("annotations") or {}).get(BUNDLE, "")
-        ),
+        bundle=kube.annotation(kube.pod_template(obj), BUNDLE),
         trouble=_trouble(status),
         pods=pods,
         programs=tuple(program for p in pods for program in _programs(p.name, probes)),
@@ -213,10 +213,10 @@ def _store(site: Site, store: Component, label: str, live: Observed, probes: Pro
         addresses = {str(site.config.get(key)) for key in store.addresses if site.config.get(key)}
         words = f"lives outside the cluster ({', '.join([where, *sorted(addresses)])}), not asked"
         return Store(store.name, label, UNKNOWN, words, where, search)
-    loads = [o for k in WORKLOADS for o in live.objects.get(k, {}).values() if _of(o, store)]
+    loads = [o for k in WORKLOADS for o in live.objects.get(k, {}).values() if kube.component(o) == store.name]
     if not loads:
         return Store(store.name, label, INACTIVE, "not deployed", where, search, down_by_choice=True)
-    if all(int(o.get("spec", {}).get("replicas", 1)) == 0 for o in loads):
+    if all(kube.replicas(o) == 0 for o in loads):
         return Store(store.name, label, INACTIVE, "stopped", where, search, down_by_choice=True)
     answers = list(probes.stores.get(store.name, ()))
     asked = ", ".join(a.pod for a in answers)
@@ -244,7 +244,7 @@ def _state(loads: Sequence[Workload]) -> str:
 def _urls(component: Component, live: Observed, probes: Probes) -> tuple[Url, ...]:
     out = []
     for name, service in sorted(live.objects.get("Service", {}).items()):
-        if (service["metadata"].get("labels") or {}).get(COMPONENT) != component.name:
+        if kube.component(service) != component.name:
             continue
         candidates = service_urls(service, probes.nodes)
         if candidates:
@@ -253,13 +253,9 @@ def _urls(component: Component, live: Observed, probes: Probes) -> tuple[Url, ..
     return tuple(out)
 
 
-def _of(obj: Object, component: Component) -> bool:
-    return bool((obj["metadata"].get("labels") or {}).get(COMPONENT) == component.name)
-
-
 def _tag(obj: Object) -> str:
-    containers = obj.get("spec", {}).get("template", {}).get("spec", {}).get("containers") or [{}]
-    ref, _, digest = str(containers[0].get("image", "")).partition("@")
+    first: Object = next(iter(kube.main_containers(obj)), {})
+    ref, _, digest = str(first.get("image", "")).partition("@")
     name, _, tag = ref.rpartition(":")
     return tag if name and "/" not in tag else digest.removeprefix("sha256:")[:12]
 

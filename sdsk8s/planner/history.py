@@ -7,10 +7,12 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
-from sdsk8s.model.history import Revision, Trees, containers, fingerprint
-from sdsk8s.model.names import COMPONENT, WORKLOADS
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.history import Revision, Trees, fingerprint
+from sdsk8s.model.kube import Object
+from sdsk8s.model.names import WORKLOADS
+from sdsk8s.model.observed import Observed
 from sdsk8s.planner import kubernetes as parts
 from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.steps import (
@@ -48,7 +50,7 @@ def with_records(
         root, found = _append(root, name, record)
         head = newest.get(name)
         deployed = bool(parts.workloads(w.component, live))
-        changed = any(isinstance(s, Apply) and _owner(s.obj) == name for s in walk(root))
+        changed = any(isinstance(s, Apply) and kube.component(s.obj) == name for s in walk(root))
         if (
             found
             or changed
@@ -73,16 +75,13 @@ def _unfinished(name: str, waits: list[Node]) -> str:
 
 def _as_wanted_after(plan: Plan, w: Desired, live: Observed) -> bool:
     """True when every object of the component is as wanted by now, or is applied by the plan."""
-    applied = {(s.obj["kind"], s.obj["metadata"]["name"]) for s in plan.steps() if isinstance(s, Apply)}
-    return all(
-        o["kind"] == "Job" or (o["kind"], o["metadata"]["name"]) in applied or not parts.differs(o, live)
-        for o in w.objects
-    )
+    applied = {kube.key(s.obj) for s in plan.steps() if isinstance(s, Apply)}
+    return all(o["kind"] == "Job" or kube.key(o) in applied or not parts.differs(o, live) for o in w.objects)
 
 
 def _append(node: Group, name: str, record: Record) -> tuple[Group, bool]:
     if node.title in (name, f"configuration of {name}") and any(
-        isinstance(s, Apply) and _owner(s.obj) == name for s in walk(node)
+        isinstance(s, Apply) and kube.component(s.obj) == name for s in walk(node)
     ):
         return dataclasses.replace(node, children=(*node.children, record)), True
     children: list[Node] = []
@@ -92,10 +91,6 @@ def _append(node: Group, name: str, record: Record) -> tuple[Group, bool]:
             child, found = _append(child, name, record)
         children.append(child)
     return dataclasses.replace(node, children=tuple(children)), found
-
-
-def _owner(obj: Object) -> str:
-    return str((obj["metadata"].get("labels") or {}).get(COMPONENT, ""))
 
 
 def plan_back(
@@ -139,7 +134,7 @@ def plan_redeploy(
                 more.append(f"{w.component.name} is stopped and stays stopped")
             changes = parts.deploy(w, live, running=parts.is_running(w.component, live))
             steps = [step for node in changes for step in walk(node)]
-            applied = {(s.obj["kind"], s.obj["metadata"]["name"]) for s in steps if isinstance(s, Apply)}
+            applied = {kube.key(s.obj) for s in steps if isinstance(s, Apply)}
             again: list[Node] = [
                 Restart("the image is the same", *key)
                 for key in parts.workloads(w.component, live)
@@ -197,14 +192,14 @@ def _as_parallel_as_safe(levels: Sequence[Sequence[Component]], live: Observed) 
 
 def _serves_throughout(workload: Object) -> bool:
     """True when a restart leaves as many pods ready as before: a Deployment that adds a pod before it takes one."""
-    spec = workload.get("spec") or {}
-    strategy = spec.get("strategy") or {}
-    if workload.get("kind") != "Deployment" or strategy.get("type") == "Recreate":
+    strategy = kube.spec(workload).get("strategy") or {}
+    if kube.kind(workload) != "Deployment" or strategy.get("type") == "Recreate":
         return False
     most = str((strategy.get("rollingUpdate") or {}).get("maxUnavailable", "25%"))
     # A percentage is rounded down, so a single replica with 25 % is kept too.
-    away = int(most[:-1]) * int(spec.get("replicas", 1)) // 100 if most.endswith("%") else int(most)
-    return away < int(spec.get("replicas", 1))
+    replicas = kube.replicas(workload)
+    away = int(most[:-1]) * replicas // 100 if most.endswith("%") else int(most)
+    return away < replicas
 
 
 def with_digests(objects: Sequence[Object], digests: Mapping[str, str | None]) -> tuple[dict[str, Any], ...]:
@@ -213,7 +208,7 @@ def with_digests(objects: Sequence[Object], digests: Mapping[str, str | None]) -
     for obj in objects:
         clone = copy.deepcopy(dict(obj))
         if clone["kind"] in WORKLOADS:
-            for c in containers(clone):
+            for c in kube.containers(clone):
                 ref = str(c.get("image", "")).partition("@")[0]
                 if digests.get(ref):
                     c["image"] = f"{ref}@{digests[ref]}"

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
-from sdsk8s.model.history import containers
-from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH, REPLICAS, WORKLOADS
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.kube import Object
+from sdsk8s.model.names import APPLIED, CONFIG_HASH, REPLICAS, WORKLOADS
+from sdsk8s.model.observed import Observed
 from sdsk8s.planner.steps import (
     Apply,
     Build,
@@ -57,19 +58,17 @@ def builds(wanted: list[Desired], live: Observed) -> list[Node]:
 
 def differs(obj: Object, live: Observed) -> bool:
     """True when the object is not there, was applied with other content, or runs another image than it is to."""
-    kind, name = obj["kind"], obj["metadata"]["name"]
-    want = str(obj["metadata"].get("annotations", {}).get(APPLIED, ""))
-    return live.applied_hash(kind, name) != want or bool(other_images(obj, live))
+    return live.applied_hash(*kube.key(obj)) != kube.annotation(obj, APPLIED) or bool(other_images(obj, live))
 
 
 def other_images(obj: Object, live: Observed) -> list[str]:
     """Containers of an existing workload that run another digest than wanted: a moved tag, or somebody's hand."""
-    old = live.get(obj["kind"], obj["metadata"]["name"])
+    old = live.get(*kube.key(obj))
     if obj["kind"] not in WORKLOADS or old is None:
         return []
-    runs = {c["name"]: str(c.get("image", "")) for c in containers(old)}
+    runs = {c["name"]: str(c.get("image", "")) for c in kube.containers(old)}
     out = []
-    for c in containers(obj):
+    for c in kube.containers(obj):
         ref, _, digest = str(c.get("image", "")).partition("@")
         digest = digest or live.digests.get(ref) or ""
         # A tag without a digest was applied so, where the registry could not be asked: that is no difference.
@@ -81,11 +80,11 @@ def other_images(obj: Object, live: Observed) -> list[str]:
 def apply_step(obj: Object, live: Observed, *, reason: str, running: bool | None) -> Apply:
     """Apply keeping the live replicas. A new workload starts with its own replicas, or with 0 and the number
     recorded when `running` is False; None means "as it is, new ones run"."""
-    kind, name = obj["kind"], obj["metadata"]["name"]
+    kind, name = kube.key(obj)
     exists = live.get(kind, name) is not None
     if kind in WORKLOADS:
         clone: dict[str, Any] = copy.deepcopy(dict(obj))
-        desired = int(clone["spec"].get("replicas", 1))
+        desired = kube.replicas(clone)
         notes = clone["metadata"].setdefault("annotations", {})
         if exists:
             clone["spec"]["replicas"] = live.replicas(kind, name)
@@ -106,7 +105,7 @@ def deploy(w: Desired, live: Observed, *, running: bool | None, only_missing: bo
     early: list[Node] = []
     late: list[Node] = []
     for obj in w.objects:
-        kind, name = obj["kind"], obj["metadata"]["name"]
+        kind, name = kube.key(obj)
         exists = live.get(kind, name) is not None
         if exists and (only_missing or kind == "Job" or not differs(obj, live)):
             continue
@@ -123,15 +122,15 @@ def deploy(w: Desired, live: Observed, *, running: bool | None, only_missing: bo
 
 
 def _why(obj: Object, live: Observed) -> str:
-    old = live.get(obj["kind"], obj["metadata"]["name"])
+    old = live.get(*kube.key(obj))
     if old is None:
         return "not there yet"
     changed = []
-    was, now = _template(old), _template(obj)
+    was, now = kube.pod_template(old), kube.pod_template(obj)
     if was and now:
-        if _images(was) != _images(now) or other_images(obj, live):
+        if _tagged(old) != _tagged(obj) or other_images(obj, live):
             changed.append("image")
-        if _note(was, CONFIG_HASH) != _note(now, CONFIG_HASH):
+        if kube.annotation(was, CONFIG_HASH) != kube.annotation(now, CONFIG_HASH):
             changed.append("configuration")
     elif obj["kind"] in ("ConfigMap", "Secret"):
         before, after = old.get("data") or {}, obj.get("data") or {}
@@ -141,29 +140,17 @@ def _why(obj: Object, live: Observed) -> str:
     return f"changed: {', '.join(changed)}" if changed else "changed"
 
 
-def _template(obj: Object) -> Mapping[str, Any] | None:
-    template = obj.get("spec", {}).get("template")
-    return template if isinstance(template, Mapping) else None
-
-
-def _images(template: Mapping[str, Any]) -> list[str]:
-    spec = template.get("spec", {})
-    every = [*spec.get("initContainers", ()), *spec.get("containers", ())]
-    return [str(c.get("image", "")).partition("@")[0] for c in every]
-
-
-def _note(template: Mapping[str, Any], key: str) -> str:
-    return str((template.get("metadata", {}).get("annotations") or {}).get(key, ""))
+def _tagged(obj: Object) -> list[str]:
+    return [image.partition("@")[0] for image in kube.images(obj)]
 
 
 def workloads(component: Component, live: Observed) -> list[tuple[str, str]]:
     """(kind, name) of the component's workloads that exist."""
-
     return [
         (kind, name)
         for kind in WORKLOADS
         for name, obj in sorted(live.objects.get(kind, {}).items())
-        if obj["metadata"].get("labels", {}).get(COMPONENT) == component.name
+        if kube.component(obj) == component.name
     ]
 
 
@@ -175,11 +162,7 @@ def is_running(component: Component, live: Observed) -> bool:
 def scale_up(w: Desired, live: Observed) -> list[Node]:
     """Existing workloads at 0 back to the recorded replicas, else to those of the manifest."""
     steps: list[Node] = []
-    desired = {
-        (o["kind"], o["metadata"]["name"]): int(o["spec"].get("replicas", 1))
-        for o in w.objects
-        if o["kind"] in WORKLOADS
-    }
+    desired = {kube.key(o): kube.replicas(o) for o in w.objects if o["kind"] in WORKLOADS}
     for kind, name in workloads(w.component, live):
         recorded = live.recorded(kind, name)
         want = recorded if recorded is not None else desired.get((kind, name), 0)
@@ -196,7 +179,7 @@ def unstick(changes: list[Node], live: Observed, *, always: bool = False) -> lis
         if isinstance(step, Restart) and step.kind == "StatefulSet":
             names.append(step.name)
         elif isinstance(step, Apply) and step.obj["kind"] == "StatefulSet" and step.change == "update":
-            names.append(str(step.obj["metadata"]["name"]))
+            names.append(kube.name(step.obj))
     return [
         Unstick("pods that never became ready would be waited for", "StatefulSet", name)
         for name in names
@@ -212,9 +195,9 @@ def wait_ready(w: Desired, live: Observed, changes: list[Node]) -> list[Node]:
             if isinstance(step, Scale):
                 touched[(step.kind, step.name)] = step.replicas
             elif isinstance(step, Apply) and step.obj["kind"] in WORKLOADS:
-                touched[(step.obj["kind"], step.obj["metadata"]["name"])] = int(step.obj["spec"].get("replicas", 1))
+                touched[kube.key(step.obj)] = kube.replicas(step.obj)
     waits: list[Node] = []
-    for key in [(o["kind"], o["metadata"]["name"]) for o in w.objects if o["kind"] in WORKLOADS]:
+    for key in [kube.key(o) for o in w.objects if o["kind"] in WORKLOADS]:
         replicas = touched.get(key, live.replicas(*key) or 0)
         if replicas > 0 and (key in touched or not live.ready(*key)):
             waits.append(WaitReady("done means that pods serve", *key))
@@ -235,15 +218,14 @@ def stop(component: Component, live: Observed) -> list[Node]:
 
 def reset_hooks(component: Component) -> list[Node]:
     """The component's own commands between stop and start."""
-    return [Exec(h.title, f"sdsk8s/component={h.within}", h.container, h.command) for h in component.reset]
+    return [Exec(h.title, kube.component_selector(h.within), h.container, h.command) for h in component.reset]
 
 
 def prune_jobs(w: Desired, live: Observed) -> list[Node]:
     """Finished schema Jobs of earlier revisions."""
-
-    keep = {o["metadata"]["name"] for o in w.objects if o["kind"] == "Job"}
+    keep = {kube.name(o) for o in w.objects if o["kind"] == "Job"}
     return [
         Delete("of an earlier revision", "Job", name)
         for name, obj in sorted(live.objects.get("Job", {}).items())
-        if keep and name not in keep and obj["metadata"].get("labels", {}).get(COMPONENT) == w.component.name
+        if keep and name not in keep and kube.component(obj) == w.component.name
     ]

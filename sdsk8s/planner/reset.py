@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
 from sdsk8s.model.names import REPLICAS, WORKLOADS
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.observed import Observed
 from sdsk8s.planner import kubernetes as parts
 from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.start import start_nodes
@@ -30,7 +32,7 @@ def plan_reset(
     for w in flat:
         root.extend(group(f"clear {w.component.name}", parts.reset_hooks(w.component)))
     root.extend(start_nodes(components, _stopped(flat, live), namespace))
-    return Plan("reset", target, str(namespace["metadata"]["name"]), Group("reset", tuple(root)))
+    return Plan("reset", target, kube.name(namespace), Group("reset", tuple(root)))
 
 
 def _stopped(wanted: list[Desired], live: Observed) -> Observed:
@@ -46,8 +48,6 @@ def _stopped(wanted: list[Desired], live: Observed) -> Observed:
                 meta["annotations"] = {**(meta.get("annotations") or {}), REPLICAS: str(before)}
             objects[kind][name] = {**old, "metadata": meta, "spec": {**old["spec"], "replicas": 0}, "status": {}}
     pods = objects.get("Pod", {})
-    objects["Pod"] = {
-        n: p for n, p in pods.items() if p["metadata"].get("labels", {}).get("sdsk8s/component") not in names
-    }
+    objects["Pod"] = {n: p for n, p in pods.items() if kube.component(p) not in names}
     assert all(kind in objects or not live.objects.get(kind) for kind in WORKLOADS)
     return dataclasses.replace(live, objects=objects)

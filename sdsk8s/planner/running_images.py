@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from sdsk8s.model import kube
 from sdsk8s.model.bundle import ENV, STEP
 from sdsk8s.model.component import Component
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.kube import Object
+from sdsk8s.model.observed import Observed
 from sdsk8s.planner.kubernetes import workloads
 
 LOGICAL = "sds/"
-
-
-def _containers(obj: Object) -> list[Object]:
-    spec = obj.get("spec", {}).get("template", {}).get("spec", {})
-    return [*spec.get("initContainers", ()), *spec.get("containers", ())]
 
 
 def live_images(component: Component, live: Observed) -> dict[str, tuple[str, str | None]]:
@@ -20,12 +17,12 @@ def live_images(component: Component, live: Observed) -> dict[str, tuple[str, st
     logical = {
         c["name"]: c["image"].removeprefix(LOGICAL)
         for m in component.manifests
-        for c in _containers(m)
+        for c in kube.containers(m)
         if str(c.get("image", "")).startswith(LOGICAL)
     }
     found: dict[str, tuple[str, str | None]] = {}
     for kind, name in workloads(component, live):
-        for c in _containers(live.get(kind, name) or {}):
+        for c in kube.containers(live.get(kind, name) or {}):
             if c["name"] in logical:
                 ref, _, digest = str(c["image"]).partition("@")
                 found[logical[c["name"]]] = (ref, digest or None)
@@ -36,7 +33,7 @@ def live_bundles(component: Component, live: Observed) -> dict[str, tuple[str, s
     """{queue: (reference, digest or None)} of the bundles that the component's workers run."""
     found: dict[str, tuple[str, str | None]] = {}
     for kind, name in workloads(component, live):
-        for c in _containers(live.get(kind, name) or {}):
+        for c in kube.containers(live.get(kind, name) or {}):
             ref = _env(c, ENV)
             if c["name"] == STEP and ref:
                 tagged, _, digest = ref.partition("@")
@@ -46,7 +43,7 @@ def live_bundles(component: Component, live: Observed) -> dict[str, tuple[str, s
 
 def queue_of(obj: Object) -> str:
     """The queue that a worker serves; empty for anything else."""
-    return next((q for c in _containers(obj) if (q := _env(c, "SDS_QUEUE"))), "")
+    return next((q for c in kube.containers(obj) if (q := _env(c, "SDS_QUEUE"))), "")
 
 
 def _env(container: Object, name: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from sdsk8s.errors import RefusedError, UsageError
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
+from sdsk8s.model.kube import Object
 from sdsk8s.model.names import unknown
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.observed import Observed
 from sdsk8s.planner import kubernetes as parts
 from sdsk8s.planner.steps import Group, Node, Plan, Scale, WaitGone, WaitReady
 
@@ -41,9 +43,7 @@ def plan_scale(component: Component, workload: str, replicas: int, live: Observe
     if replicas:
         steps.append(WaitReady("done means that pods serve", kind, name))
     else:
-        labels = ((live.get(kind, name) or {})["spec"]["selector"]).get("matchLabels") or {}
-        selector = ",".join(f"{k}={v}" for k, v in sorted(labels.items()))
-        steps.append(WaitGone("stop means stopped", selector))
+        steps.append(WaitGone("stop means stopped", kube.selector_text(live.get(kind, name) or {})))
     return Plan("scale", target, namespace, Group("scale", tuple(steps)))
 
 
@@ -64,9 +64,9 @@ def _rests(scaler: str, obj: Object, replicas: int) -> bool:
     """True for an autoscaler that leaves the workload alone at this number."""
     if scaler == "HorizontalPodAutoscaler":
         return replicas == 0  # Kubernetes: autoscaling is off while the target wants 0
-    notes = obj["metadata"].get("annotations") or {}
+    notes = kube.annotations(obj)
     fixed = notes.get(f"{_PAUSED}-replicas")
-    return fixed == str(replicas) if fixed is not None else notes.get(_PAUSED) == "true"
+    return bool(fixed == str(replicas) if fixed is not None else notes.get(_PAUSED) == "true")
 
 
 _PAUSED = "autoscaling.keda.sh/paused"

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sdsk8s.model import kube
 from sdsk8s.model.bundle import Archive
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.kube import Object
+from sdsk8s.model.observed import Observed
 from sdsk8s.planner import kubernetes as parts
 from sdsk8s.planner.steps import Apply, Group, Node, Pack, Plan, Push, Upload, WaitReady, group
 
@@ -76,7 +78,7 @@ def _queue(q: QueueShip, live: Observed) -> list[Node]:
         steps.append(_pack(q.code, "for pods, without secrets"))
         steps.append(Push("", q.code.file, q.code.id, q.ref, q.encrypt))
     if q.worker is not None:
-        kind, name = q.worker["kind"], q.worker["metadata"]["name"]
+        kind, name = kube.key(q.worker)
         steps.append(Apply("its workers roll to the new bundle", _scaled(q.worker, live), "update"))
         if (live.replicas(kind, name) or 0) > 0:
             steps.append(WaitReady("done means that its workers run the bundle", kind, name))

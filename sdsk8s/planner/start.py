@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
+from sdsk8s.model.observed import Observed
 from sdsk8s.planner import kubernetes as parts
 from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.steps import Apply, Group, Node, Plan, group, walk
@@ -18,7 +20,7 @@ def plan_start(target: str, levels: list[list[Desired]], live: Observed, namespa
     everything = [w for level in levels for w in level]
     idle = [w.component.name for w in everything if not component_nodes(w, live) and not w.component.store]
     notes = tuple(f"{name} is already running" for name in idle)
-    return Plan("start", target, str(namespace["metadata"]["name"]), Group("start", tuple(root)), notes)
+    return Plan("start", target, kube.name(namespace), Group("start", tuple(root)), notes)
 
 
 def start_nodes(levels: list[list[Desired]], live: Observed, namespace: Object) -> list[Node]:
@@ -30,7 +32,7 @@ def start_nodes(levels: list[list[Desired]], live: Observed, namespace: Object) 
             children.extend(group(w.component.name, component_nodes(w, live)))
         bodies.extend(group("start " + ", ".join(w.component.name for w in level), children, parallel=True))
     head: list[Node] = []
-    if bodies and live.get("Namespace", namespace["metadata"]["name"]) is None:
+    if bodies and live.get("Namespace", kube.name(namespace)) is None:
         head.append(Apply("not there yet", namespace, "create"))
     needs_images = [w for level in levels for w in level if any(isinstance(s, Apply) for s in _steps(w, live))]
     return [*parts.builds(needs_images, live), *head, *bodies]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sdsk8s.model import kube
 from sdsk8s.model.names import REPLICAS
 
 Object = Mapping[str, Any]
@@ -55,17 +56,17 @@ class Apply(Step):
     change: Literal["create", "update"]
 
     def title(self) -> str:
-        replicas = self.obj.get("spec", {}).get("replicas")
+        replicas = kube.spec(self.obj).get("replicas")
         tail = "" if replicas is None else f" (replicas {replicas})"
-        return f"{self.change} {self.obj['kind']}/{self.obj['metadata']['name']}{tail}"
+        return f"{self.change} {kube.title(self.obj)}{tail}"
 
     def by_hand(self, namespace: str) -> str:
-        kind, name = self.obj["kind"], self.obj["metadata"]["name"]
+        kind, name = kube.key(self.obj)
         return f"kubectl -n {namespace} apply --server-side -f {kind.lower()}-{name}.yaml  # from `sdsk8s render`"
 
     def undo(self) -> str:
-        kind, name = self.obj["kind"], self.obj["metadata"]["name"]
-        return f"delete {kind}/{name}" if self.change == "create" else f"apply the earlier {kind}/{name}"
+        title = kube.title(self.obj)
+        return f"delete {title}" if self.change == "create" else f"apply the earlier {title}"
 
 
 @dataclass(frozen=True)

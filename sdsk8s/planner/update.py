@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
 from sdsk8s.model.names import CONFIG_HASH, WORKLOADS
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.observed import Observed
 from sdsk8s.planner import kubernetes as parts
 from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.steps import Apply, Group, Node, Plan, group
@@ -55,11 +57,11 @@ def plan_update(
                 notes.append(f"{w.component.name} is stopped and stays stopped: sds start {w.component.name}")
         bodies.extend(group("update " + ", ".join(w.component.name for w in level), children, parallel=True))
     head: list[Node] = []
-    if bodies and live.get("Namespace", namespace["metadata"]["name"]) is None:
+    if bodies and live.get("Namespace", kube.name(namespace)) is None:
         head.append(Apply("not there yet", namespace, "create"))
     images = [] if config_only else parts.builds([w for level in levels for w in level], live)
     root = Group("update", (*images, *head, *bodies))
-    return Plan("update", target, str(namespace["metadata"]["name"]), root, tuple(notes))
+    return Plan("update", target, kube.name(namespace), root, tuple(notes))
 
 
 def _config_part(w: Desired, live: Observed) -> Desired:
@@ -69,12 +71,11 @@ def _config_part(w: Desired, live: Observed) -> Desired:
         if obj["kind"] in ("ConfigMap", "Secret"):
             keep.append(obj)
         elif obj["kind"] in WORKLOADS:
-            old = live.get(obj["kind"], obj["metadata"]["name"])
-            if old is not None and _hash(old) != _hash(obj):
+            old = live.get(*kube.key(obj))
+            if old is not None and _config_hash(old) != _config_hash(obj):
                 keep.append(obj)
     return Desired(w.component, tuple(keep), {})
 
 
-def _hash(obj: Object) -> str:
-    template = obj.get("spec", {}).get("template", {})
-    return str((template.get("metadata", {}).get("annotations") or {}).get(CONFIG_HASH, ""))
+def _config_hash(obj: Object) -> str:
+    return kube.annotation(kube.pod_template(obj), CONFIG_HASH)

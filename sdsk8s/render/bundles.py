@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sdsk8s.errors import ConfigError
+from sdsk8s.model import kube
 from sdsk8s.model.bundle import ANNOTATION, DEFAULT_FOLDER, ENV, KEY_SECRET, STEP, BundleFile, BundleSpec
 from sdsk8s.model.names import APPLIED, CONFIG_HASH
 from sdsk8s.model.site import Site
@@ -97,7 +98,7 @@ def keep_configuration(obj: dict[str, Any], live: Mapping[str, Any]) -> dict[str
     from sdsk8s.render.objects import content_hash
 
     clone = copy.deepcopy(obj)
-    old = (live["spec"]["template"].get("metadata", {}).get("annotations") or {}).get(CONFIG_HASH)
+    old = kube.annotations(kube.pod_template(live)).get(CONFIG_HASH)
     notes = clone["spec"]["template"]["metadata"].setdefault("annotations", {})
     notes.pop(CONFIG_HASH, None)
     if old is not None:

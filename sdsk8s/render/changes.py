@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from sdsk8s.errors import printable
+from sdsk8s.model import kube
 from sdsk8s.model.history import Trees
+from sdsk8s.model.kube import Object
 
-Object = Mapping[str, Any]
 _SHOWN = 8
 
 
@@ -36,8 +36,8 @@ def tree_changes(old: Trees, new: Trees) -> list[str]:
 
 def config_changes(old: Iterable[Object], new: Iterable[Object]) -> list[str]:
     """One line per key of a ConfigMap or Secret that comes, goes or changes."""
-    was = {(o["kind"], o["metadata"]["name"]): o for o in old if o["kind"] in ("ConfigMap", "Secret")}
-    now = {(o["kind"], o["metadata"]["name"]): o for o in new if o["kind"] in ("ConfigMap", "Secret")}
+    was = {kube.key(o): o for o in old if o["kind"] in ("ConfigMap", "Secret")}
+    now = {kube.key(o): o for o in new if o["kind"] in ("ConfigMap", "Secret")}
     lines = []
     for key in sorted({*was, *now}):
         a, b = _data(was.get(key)), _data(now.get(key))

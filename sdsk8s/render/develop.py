@@ -6,9 +6,10 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import WORKLOADS
-from sdsk8s.render.images import LOGICAL, pod_spec
+from sdsk8s.render.images import LOGICAL
 
 CODE = "/opt/sds/ops"
 _VOLUME = "sds-develop"
@@ -22,7 +23,7 @@ def writable_code(obj: Mapping[str, Any], component: Component) -> dict[str, Any
     clone: dict[str, Any] = copy.deepcopy(dict(obj))
     if obj["kind"] not in WORKLOADS:
         return clone
-    spec = pod_spec(clone)
+    spec = kube.pod_spec(clone)
     for n, box in enumerate(c for c in spec["containers"] if _packages(c, component)):
         volume = f"{_VOLUME}-{n}" if n else _VOLUME
         seed = {

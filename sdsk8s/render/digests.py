@@ -6,21 +6,18 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from sdsk8s.model import kube
 from sdsk8s.model.bundle import ENV
-from sdsk8s.render.objects import pod_template
 
 
 def pin_digests(obj: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
     """A copy of the object whose known tagged references (images, bundles) end in `@sha256:...`."""
     clone: dict[str, Any] = copy.deepcopy(dict(obj))
-    template = pod_template(clone)
-    if template is not None:
-        spec = template.get("spec", {})
-        for c in [*spec.get("initContainers", ()), *spec.get("containers", ())]:
-            digest = digests.get(c.get("image", ""))
-            if digest:
-                c["image"] = f"{c['image']}@{digest}"
-            for entry in c.get("env", ()):
-                if entry["name"] == ENV and digests.get(entry.get("value", "")):
-                    entry["value"] = f"{entry['value']}@{digests[entry['value']]}"
+    for c in kube.containers(clone):
+        digest = digests.get(c.get("image", ""))
+        if digest:
+            c["image"] = f"{c['image']}@{digest}"
+        for entry in c.get("env", ()):
+            if entry["name"] == ENV and digests.get(entry.get("value", "")):
+                entry["value"] = f"{entry['value']}@{digests[entry['value']]}"
     return clone

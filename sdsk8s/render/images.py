@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sdsk8s.errors import ConfigError
+from sdsk8s.model import kube
 from sdsk8s.model.image import ImageSpec, refuse_moving
 from sdsk8s.model.names import unknown
 
@@ -52,7 +53,7 @@ def pin(objects: Iterable[Mapping[str, Any]], references: Mapping[str, str]) -> 
     out = []
     for obj in objects:
         clone: dict[str, Any] = copy.deepcopy(dict(obj))
-        for container in _containers(clone):
+        for container in kube.containers(clone):
             image = str(container.get("image", ""))
             if image.startswith(LOGICAL):
                 container["image"] = _resolve(image.removeprefix(LOGICAL), references, clone, container)
@@ -63,23 +64,8 @@ def pin(objects: Iterable[Mapping[str, Any]], references: Mapping[str, str]) -> 
 
 def logical_names(objects: Iterable[Mapping[str, Any]]) -> list[str]:
     """Names of the logical images that the objects use, sorted."""
-    images = {str(c.get("image", "")) for obj in objects for c in _containers(obj)}
+    images = {image for obj in objects for image in kube.images(obj)}
     return sorted(image.removeprefix(LOGICAL) for image in images if image.startswith(LOGICAL))
-
-
-def pod_spec(obj: Mapping[str, Any]) -> Any:
-    """The pod spec of a Pod, workload, Job or CronJob (shared, not copied); {} for anything else."""
-    spec = obj.get("spec") or {}
-    if obj.get("kind") == "Pod":
-        return spec
-    if obj.get("kind") == "CronJob":
-        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
-    return (spec.get("template") or {}).get("spec") or {}
-
-
-def _containers(obj: Mapping[str, Any]) -> Sequence[Any]:
-    spec = pod_spec(obj)
-    return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
 
 
 def _resolve(name: str, references: Mapping[str, str], obj: Mapping[str, Any], container: Mapping[str, Any]) -> str:
@@ -95,4 +81,4 @@ def _resolve(name: str, references: Mapping[str, str], obj: Mapping[str, Any], c
 
 
 def _place(obj: Mapping[str, Any], container: Mapping[str, Any]) -> str:
-    return f"{obj.get('kind')}/{(obj.get('metadata') or {}).get('name')}, container {container.get('name')}"
+    return f"{kube.title(obj)}, container {container.get('name')}"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sdsk8s.errors import ConfigError
+from sdsk8s.model import kube
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH, MANAGED_BY, PART_OF, REPLICAS, WORKLOADS
@@ -48,7 +49,7 @@ def render(
     for obj in [*config, *objects]:
         _stamp(obj, component, site)
     read = [*config, *(o for o in objects if o["kind"] in ("ConfigMap", "Secret"))]
-    hashes = {(o["kind"], o["metadata"]["name"]): content_hash(o) for o in read}
+    hashes = {kube.key(o): content_hash(o) for o in read}
     for obj in objects:
         _mark_config(obj, hashes)
         if obj["kind"] == "Job":
@@ -89,27 +90,17 @@ def content_hash(obj: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(clean, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def pod_template(obj: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The pod template of a workload or Job, or None."""
-    spec = obj.get("spec", {})
-    if obj.get("kind") == "CronJob":
-        spec = spec.get("jobTemplate", {}).get("spec", {})
-    template = spec.get("template")
-    return template if isinstance(template, dict) else None
-
-
 def config_refs(template: Mapping[str, Any]) -> set[tuple[str, str]]:
     """(kind, name) of every ConfigMap and Secret that a pod template reads, by volume or by environment."""
     found: set[tuple[str, str]] = set()
-    spec = template.get("spec", {})
-    for volume in spec.get("volumes", ()):
+    for volume in kube.pod_spec(template).get("volumes", ()):
         sources = [volume, *volume.get("projected", {}).get("sources", ())]
         for source in sources:
             if "configMap" in source:
                 found.add(("ConfigMap", source["configMap"]["name"]))
             if "secret" in source:
                 found.add(("Secret", source["secret"].get("secretName") or source["secret"].get("name")))
-    for c in [*spec.get("containers", ()), *spec.get("initContainers", ())]:
+    for c in kube.containers(template):
         for entry in c.get("envFrom", ()):
             for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
                 if field in entry:
@@ -122,8 +113,8 @@ def config_refs(template: Mapping[str, Any]) -> set[tuple[str, str]]:
 
 
 def _mark_config(obj: dict[str, Any], hashes: Mapping[tuple[str, str], str]) -> None:
-    template = pod_template(obj)
-    if template is None:
+    template = kube.pod_template(obj)
+    if not template:
         return
     used = {f"{k}/{n}": hashes[(k, n)] for k, n in config_refs(template) if (k, n) in hashes}
     if used:
@@ -134,8 +125,8 @@ def _mark_config(obj: dict[str, Any], hashes: Mapping[tuple[str, str], str]) -> 
 def _stamp(obj: dict[str, Any], component: Component, site: Site) -> None:
     metas = [obj["metadata"]]
     obj["metadata"]["namespace"] = site.namespace
-    template = pod_template(obj)
-    if template is not None:
+    template = kube.pod_template(obj)
+    if template:
         metas.append(template.setdefault("metadata", {}))
     for meta in metas:
         labels = meta.setdefault("labels", {})
@@ -151,11 +142,11 @@ def _per_queue(
     _refuse_same_names(component.per_queue, queues)
     out: list[dict[str, Any]] = []
     for obj in objects:
-        if obj["metadata"]["name"] == component.per_queue:
+        if kube.name(obj) == component.per_queue:
             for queue in queues:
                 worker = _for_queue(obj, queue)
-                template = pod_template(worker)
-                if component.bundle and template is not None and queue.name in bundles:
+                template = kube.pod_template(worker)
+                if component.bundle and template and queue.name in bundles:
                     with_bundle(template, component.bundle, bundles[queue.name])
                 out.append(worker)
         else:
@@ -189,15 +180,15 @@ def _for_queue(obj: Mapping[str, Any], queue: Queue) -> dict[str, Any]:
     period) are for the pod's supervisord.
     """
     clone = copy.deepcopy(dict(obj))
-    name = queue_object_name(clone["metadata"]["name"], queue.name)
+    name = queue_object_name(kube.name(clone), queue.name)
     clone["metadata"]["name"] = name
-    label = "app.kubernetes.io/name"
+    label = kube.NAME_LABEL
     clone["metadata"].setdefault("labels", {})[label] = name
     spec = clone.get("spec", {})
     if label in spec.get("selector", {}).get("matchLabels", {}):
         spec["selector"]["matchLabels"][label] = name
-    template = pod_template(clone)
-    if template is not None:
+    template = kube.pod_template(clone)
+    if template:
         template.setdefault("metadata", {}).setdefault("labels", {})[label] = name
         pod = template["spec"]
         if queue.grace_seconds is not None:
@@ -215,5 +206,5 @@ def _for_queue(obj: Mapping[str, Any], queue: Queue) -> dict[str, Any]:
 def _rank(obj: Mapping[str, Any]) -> tuple[int, str]:
     kind = obj["kind"]
     if kind not in KIND_ORDER:
-        raise ConfigError(f"objects of kind {kind} are not supported in manifests", target=obj["metadata"]["name"])
-    return KIND_ORDER.index(kind), obj["metadata"]["name"]
+        raise ConfigError(f"objects of kind {kind} are not supported in manifests", target=kube.name(obj))
+    return KIND_ORDER.index(kind), kube.name(obj)

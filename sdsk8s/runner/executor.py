@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdsk8s.backends.steps import Say
 from sdsk8s.errors import StepError
+from sdsk8s.model import kube
 from sdsk8s.model.pods import is_ready
 from sdsk8s.planner.steps import (
     Apply,
@@ -190,5 +191,5 @@ class ClusterExecutor:
     def _ready_pod(self, step: Exec) -> str:
         for pod in self._cluster.list("Pod", step.selector):
             if is_ready(pod):
-                return str(pod["metadata"]["name"])
+                return kube.name(pod)
         raise StepError(f"{step.reason}: no ready pod", target=step.selector, next="sdsk8s status")

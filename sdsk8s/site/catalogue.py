@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sdsk8s.errors import ConfigError
+from sdsk8s.model import kube
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component, component_from_dict
 from sdsk8s.model.image import OWN
@@ -62,7 +63,7 @@ def _read(file: Path) -> _Folder:
         if path.name == file.name:
             continue
         for doc in read_all(path):
-            if not isinstance(doc, dict) or "kind" not in doc or not (doc.get("metadata") or {}).get("name"):
+            if not isinstance(doc, dict) or "kind" not in doc or not kube.name(doc):
                 raise ConfigError("a Kubernetes object needs kind and metadata.name", target=str(path))
             if DIRECTIVE in doc and not data.get("extends"):
                 raise ConfigError(f'"{DIRECTIVE}" needs `extends: true` in component.yaml', target=str(path))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sdsk8s.errors import RefusedError, UsageError
+from sdsk8s.model import kube
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.image import ImageSpec
@@ -96,7 +97,7 @@ def _site_and_catalogue(home: str | None) -> tuple[Site | None, Catalogue]:
 
 def _words(c: Component) -> set[str]:
     """Names that the component has already: of itself, its images and its objects."""
-    return {c.name, *c.aliases, *c.roles, *c.images, *(str(m["metadata"]["name"]) for m in c.manifests)}
+    return {c.name, *c.aliases, *c.roles, *c.images, *(kube.name(m) for m in c.manifests)}
 
 
 def _instead(name: str, taken: dict[str, str]) -> str:
@@ -135,7 +136,7 @@ def _commands(name: str, folder: Path) -> list[str]:
 
 def _row(c: Component, site: Site | None, catalogue: Catalogue) -> dict[str, Any]:
     where = site.where(c.name) if site else "kubernetes"
-    names = sorted(m["metadata"]["name"] for m in c.manifests if m["kind"] in WORKLOADS)
+    names = sorted(kube.name(m) for m in c.manifests if m["kind"] in WORKLOADS)
     return {
         "name": c.name,
         "title": c.title,

@@ -20,9 +20,9 @@ from sdsk8s.console.copy_progress import Meter
 from sdsk8s.errors import ClusterError, RefusedError, SdsError, UsageError, printable
 from sdsk8s.model.copy_target import Remote, container_of, need_pods, parse_remote
 from sdsk8s.model.copying import MAX_BYTES
+from sdsk8s.model.kube import Object
 from sdsk8s.model.mounts import Place, check_place, place
 from sdsk8s.model.names import COMPONENT, DRIFT, SUPERVISED
-from sdsk8s.model.observed import Object
 from sdsk8s.model.site import Site
 from sdsk8s.site.folder import home_folder, load_site
 from sdsk8s.verbs.options import Options

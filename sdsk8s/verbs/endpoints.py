@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sdsk8s.errors import ConfigError
+from sdsk8s.model import kube
 from sdsk8s.verbs.session import Session
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _base(session: Session, key: str, port: int, prefix: str) -> Iterator[str]:
 def _service_port(component: Any, service: str, otherwise: int) -> int:
     """The Service's own port: the one the configuration means if it has it, else its first."""
     for obj in component.manifests:
-        if obj["kind"] == "Service" and obj["metadata"]["name"] == service:
+        if obj["kind"] == "Service" and kube.name(obj) == service:
             ports = [int(p["port"]) for p in obj["spec"].get("ports") or ()]
             return otherwise if otherwise in ports or not ports else ports[0]
     return otherwise
@@ -88,7 +89,7 @@ def _service_port(component: Any, service: str, otherwise: int) -> int:
 def _service_with(session: Session, port: int) -> str:
     """The only Service of the namespace with this port, or ""."""
     found = [
-        s["metadata"]["name"]
+        kube.name(s)
         for s in session.cluster.list("Service")
         if any(p["port"] == port for p in s["spec"].get("ports") or ())
     ]

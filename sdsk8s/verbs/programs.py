@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sdsk8s.errors import RefusedError, StepError, UsageError
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import unknown
 from sdsk8s.model.pods import supervised
@@ -24,7 +25,7 @@ def plan(session: Session, verb: str, component: Component, aim: Target) -> Plan
     if aim.workload not in known:
         words = unknown(aim.workload, known)
         raise UsageError(f'no workload is called "{aim.workload}"', target=str(aim), words=words)
-    pods = [p for p in session.cluster.list("Pod", f"app.kubernetes.io/name={aim.workload}") if supervised(p)]
+    pods = [p for p in session.cluster.list("Pod", f"{kube.NAME_LABEL}={aim.workload}") if supervised(p)]
     if not pods:
         raise RefusedError(
             f"{aim.workload} has no running pod with supervised programs",
@@ -35,6 +36,6 @@ def plan(session: Session, verb: str, component: Component, aim: Target) -> Plan
     for pod in pods:
         programs = ask_supervisord(session.cluster, pod)
         if isinstance(programs, str):
-            raise StepError(programs, target=f"pod {pod['metadata']['name']}", next="sdsk8s status")
-        found[(str(pod["metadata"]["name"]), str(pod["spec"]["containers"][0]["name"]))] = programs
+            raise StepError(programs, target=f"pod {kube.name(pod)}", next="sdsk8s status")
+        found[(kube.name(pod), str(kube.main_containers(pod)[0]["name"]))] = programs
     return plan_programs(verb, str(aim), aim.program, found, session.site.namespace)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sdsk8s.errors import ClusterError, RefusedError
 from sdsk8s.lint.references import Missing, unresolved
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.kube import Object
+from sdsk8s.model.observed import Observed
 from sdsk8s.planner.kubernetes import Desired
 
 if TYPE_CHECKING:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sdsk8s.errors import ClusterError, ImageError, RefusedError, UsageError
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.history import Revision, Trees
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.kube import Object
+from sdsk8s.model.observed import Observed
 from sdsk8s.planner import kubernetes as parts
 from sdsk8s.planner.history import plan_back, plan_redeploy, plan_restart, with_digests, with_records
 from sdsk8s.planner.kubernetes import Desired
@@ -81,17 +83,17 @@ def undo(session: Session, target: str, chosen: list[Component], number: int | N
         wanted.append(Desired(c, tuple(objects), {}))
         why = f": {chosen_one.reason}" if chosen_one.reason else ""
         notes.append(f"{c.name}: revision {chosen_one.number} of {chosen_one.when} by {chosen_one.who}{why}")
-        extra = set(parts.workloads(c, live)) - {(o["kind"], o["metadata"]["name"]) for o in objects}
+        extra = set(parts.workloads(c, live)) - {kube.key(o) for o in objects}
         notes += [f"{kind}/{name} is not in that revision and stays as it is" for kind, name in sorted(extra)]
     return plan_back("undo", target, session.levels(wanted), live, session.site.namespace, tuple(notes))
 
 
 def _refuse_gone(session: Session, revision: Revision, objects: Sequence[Object], live: Observed) -> None:
     """RefusedError when the site's registry says that it has lost an image which nothing runs now: pods would wait."""
-    from sdsk8s.model.history import containers, images_in
+    from sdsk8s.model.history import images_in
 
     there = [obj for c in session.catalogue.ordered() for key in parts.workloads(c, live) if (obj := live.get(*key))]
-    runs = {str(c.get("image", "")) for obj in there for c in containers(obj)}
+    runs = {image for obj in there for image in kube.images(obj)}
     pinned = {f"{ref}@{digest}" for ref, digest in images_in(objects).items()} - runs
     for ref in sorted(r for r in pinned if r.startswith(f"{session.site.registry}/")):
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdsk8s.errors import ConfigError
+from sdsk8s.model import kube
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import WORKLOADS
@@ -130,4 +131,4 @@ class Session:
 
 def workload_names(objects: Any) -> list[tuple[str, str]]:
     """(kind, name) of the workloads among rendered objects."""
-    return [(o["kind"], o["metadata"]["name"]) for o in objects if o["kind"] in WORKLOADS]
+    return [kube.key(o) for o in objects if o["kind"] in WORKLOADS]

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sdsk8s.errors import ClusterError, SdsError
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.exposure import node_addresses, service_urls
-from sdsk8s.model.names import COMPONENT
-from sdsk8s.model.observed import Object, Observed
+from sdsk8s.model.kube import Object
+from sdsk8s.model.observed import Observed
 from sdsk8s.model.parallel import together
 from sdsk8s.model.pods import Program, parse_supervisorctl, supervised
 from sdsk8s.model.status import Answer, Probes
@@ -53,13 +54,13 @@ def gather(session: Session, chosen: list[Component]) -> tuple[Observed, Probes]
     jobs = machines
     for store in stores:
         for pod in live.pods(store.name) if store.check else ():
-            if _runs(pod):
-                jobs["store", store.name, _name(pod)] = partial(_ask_store, cluster, store, _name(pod))
+            if kube.running(pod):
+                jobs["store", store.name, kube.name(pod)] = partial(_ask_store, cluster, store, kube.name(pod))
     for pod in live.objects.get("Pod", {}).values():
-        if _component(pod) in names and supervised(pod):
-            jobs["programs", "", _name(pod)] = partial(ask_supervisord, cluster, pod)
+        if kube.component(pod) in names and supervised(pod):
+            jobs["programs", "", kube.name(pod)] = partial(ask_supervisord, cluster, pod)
     for service in live.objects.get("Service", {}).values():
-        if _component(service) in names:
+        if kube.component(service) in names:
             for url in service_urls(service, nodes):
                 jobs["url", "", url] = partial(_connects, url)
     return live, _probes(together(jobs, SSH_SECONDS if machines else ASK_SECONDS + 3), nodes)
@@ -95,7 +96,7 @@ def _ask_store(cluster: Cluster, store: Component, pod: str) -> Answer:
 def ask_supervisord(cluster: Cluster, pod: Object) -> list[Program] | str:
     from sdsk8s.backends.kubernetes.exec import exec_
 
-    name, container = _name(pod), pod["spec"]["containers"][0]["name"]
+    name, container = kube.name(pod), kube.main_containers(pod)[0]["name"]
     done = exec_(cluster, name, container, SUPERVISORCTL, timeout=ASK_SECONDS)
     text = done.stdout.decode(errors="replace")
     # The exit code says no more than the lines do: it is 3 as soon as one program does not run.
@@ -140,19 +141,6 @@ def _nodes(cluster: Cluster, live: Observed) -> list[str]:
         found = []
     hosts = (str(p.get("status", {}).get("hostIP") or "") for p in live.objects.get("Pod", {}).values())
     return found or sorted({h for h in hosts if h})
-
-
-def _runs(pod: Object) -> bool:
-    states = (pod.get("status") or {}).get("containerStatuses") or ()
-    return not pod["metadata"].get("deletionTimestamp") and any("running" in (c.get("state") or {}) for c in states)
-
-
-def _component(obj: Object) -> str:
-    return str((obj["metadata"].get("labels") or {}).get(COMPONENT, ""))
-
-
-def _name(obj: Object) -> str:
-    return str(obj["metadata"]["name"])
 
 
 def _words(err: SdsError) -> str:

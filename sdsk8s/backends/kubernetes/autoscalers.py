@@ -7,6 +7,7 @@ from typing import Any
 from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.backends.kubernetes.kinds import KINDS, Kind, path
+from sdsk8s.model import kube
 
 _KINDS = {
     "HorizontalPodAutoscaler": KINDS["HorizontalPodAutoscaler"],
@@ -26,5 +27,5 @@ def autoscalers(cluster: Cluster) -> tuple[dict[str, dict[str, Any]], list[str]]
                 raise
             hidden += [name] if err.code == 403 else []
         else:
-            found[name] = {o["metadata"]["name"]: o for o in items}
+            found[name] = {kube.name(o): o for o in items}
     return found, hidden

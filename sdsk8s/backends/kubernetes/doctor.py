@@ -14,6 +14,7 @@ from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.errors import ClusterError
+from sdsk8s.model import kube
 from sdsk8s.model.names import MANAGED_BY, PART_OF
 
 OLDEST = 29
@@ -80,8 +81,8 @@ def _nodes(cluster: Cluster) -> tuple[bool | None, str, str]:
     nodes = cluster.list("Node")
     ready, bad, notes = 0, [], []
     for n in nodes:
-        state = {c["type"]: c["status"] for c in n.get("status", {}).get("conditions") or ()}
-        name = n["metadata"]["name"]
+        state = {c["type"]: c["status"] for c in kube.conditions(n)}
+        name = kube.name(n)
         if state.get("Ready") != "True":
             bad.append((name, f"{name} is not ready"))
             continue
@@ -103,10 +104,10 @@ def _dns(cluster: Cluster, probe_image: str = "") -> tuple[bool | None, str, str
     """A running pod of ours that resolves a Service name proves it; else the usual DNS Service is looked for."""
     cure = "look at the cluster's DNS and its logs: kubectl -n kube-system get pods -l k8s-app=kube-dns"
     for pod in cluster.list("Pod", f"{PART_OF}=sds"):
-        for c in pod.get("status", {}).get("containerStatuses") or ():
-            if "running" not in c.get("state", {}) or pod["metadata"].get("deletionTimestamp"):
+        for c in kube.container_statuses(pod):
+            if not kube.runs(c) or kube.deleted(pod):
                 continue
-            name = pod["metadata"]["name"]
+            name = kube.name(pod)
             try:
                 code = exec_(cluster, name, c["name"], ["getent", "hosts", PROBE_NAME], timeout=15).code
             except ClusterError:  # no getent there, or the pod is just going
@@ -146,14 +147,13 @@ def _dns_by_probe(cluster: Cluster, image: str, cure: str) -> tuple[bool | None,
     try:
         deadline = time.monotonic() + _PROBE_SECONDS
         pod: dict[str, Any] = {}
-        while time.monotonic() < deadline and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+        while time.monotonic() < deadline and not kube.finished(pod):
             time.sleep(0.5)
             pod = cluster.get("Pod", name) or {}
-        phase = str(pod.get("status", {}).get("phase", "unknown"))
+        phase = kube.phase(pod)
     finally:
         cluster.delete("Pod", name)
-    ended = [c["state"]["terminated"] for c in pod.get("status", {}).get("containerStatuses") or ()
-             if "terminated" in c.get("state", {})]  # fmt: skip
+    ended = [kube.state(c)["terminated"] for c in kube.container_statuses(pod) if "terminated" in kube.state(c)]
     if phase == "Succeeded" or any(t.get("exitCode") == 2 for t in ended):
         answer = "resolves" if phase == "Succeeded" else "does not resolve"
         return (
@@ -167,15 +167,15 @@ def _dns_by_probe(cluster: Cluster, image: str, cure: str) -> tuple[bool | None,
 def _storage(cluster: Cluster) -> tuple[bool | None, str, str]:
     key = "storageclass.kubernetes.io/is-default-class"
     classes = cluster.list("StorageClass")
-    default = [c["metadata"]["name"] for c in classes if (c["metadata"].get("annotations") or {}).get(key) == "true"]
-    names = ", ".join(c["metadata"]["name"] for c in classes) or "none"
+    default = [kube.name(c) for c in classes if kube.annotation(c, key) == "true"]
+    names = ", ".join(kube.name(c) for c in classes) or "none"
     if default:
         return True, f"default {default[0]} (of {names})", ""
     return False, f"no default class (there is: {names})", f'kubectl annotate storageclass NAME {key}="true"'
 
 
 def _ingress(cluster: Cluster) -> tuple[bool | None, str, str]:
-    names = [c["metadata"]["name"] for c in cluster.list("IngressClass")]
+    names = [kube.name(c) for c in cluster.list("IngressClass")]
     if names:
         return True, ", ".join(names), ""
     return None, "none: APIs are reached by load balancer or node port", "install an ingress controller if you want one"
@@ -186,7 +186,7 @@ def _pod_security(cluster: Cluster) -> tuple[bool | None, str, str]:
     if space is None:
         return None, f"the namespace {cluster.namespace} is not there yet", "the first start makes it"
     key = "pod-security.kubernetes.io/enforce"
-    level = (space["metadata"].get("labels") or {}).get(key)
+    level = kube.label(space, key)
     if level == "restricted":
         return True, "restricted is enforced", ""
     return None, f"{level or 'nothing'} is enforced", f"kubectl label namespace {cluster.namespace} {key}=restricted"

@@ -16,6 +16,7 @@ from typing import Any
 from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.errors import ClusterError, RefusedError
+from sdsk8s.model import kube
 from sdsk8s.model.names import MANAGED_BY, PART_OF
 
 _MESSAGE, _RUN = "sdsk8s/message", "sdsk8s/run"
@@ -203,7 +204,7 @@ def _version(lease: dict[str, Any] | None) -> str:
 
 def lock_status(lease: dict[str, Any], now: datetime) -> LockStatus | None:
     """What a Lease says at a time. None when nobody holds it. Times that cannot be read count as long ago."""
-    spec, notes = lease.get("spec") or {}, lease["metadata"].get("annotations") or {}
+    spec, notes = lease.get("spec") or {}, kube.annotations(lease)
     if not spec.get("holderIdentity"):
         return None
     try:

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sdsk8s.errors import ClusterError, SdsError
+from sdsk8s.model.kube import Object
 from sdsk8s.model.logs import Line, Source, container_state, order, parse_line
-from sdsk8s.model.observed import Object
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes.api import Cluster

@@ -12,6 +12,7 @@ from typing import Any
 from sdsk8s.backends.kubernetes.api import Cluster, Object
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.errors import ClusterError
+from sdsk8s.model import kube
 from sdsk8s.model.names import MANAGED_BY, PART_OF, WORKLOADS
 
 SECRET = "sdsk8s-registry"
@@ -66,17 +67,16 @@ def renew_stuck_pods(cluster: Cluster, host: str) -> list[str]:
     """
     names = []
     for pod in cluster.list("Pod", f"{PART_OF}=sds"):
-        if stuck_images(pod, host) and pod["metadata"].get("ownerReferences"):
-            cluster.delete("Pod", pod["metadata"]["name"])
-            names.append(str(pod["metadata"]["name"]))
+        if stuck_images(pod, host) and kube.has_owner(pod):
+            cluster.delete("Pod", kube.name(pod))
+            names.append(kube.name(pod))
     return names
 
 
 def stuck_images(pod: Object, host: str = "") -> list[str]:
     """Images of a registry (any, without a host) that a pod waits for because they cannot be pulled."""
-    status = pod.get("status", {})
     found = []
-    for c in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+    for c in kube.every_status(pod):
         waiting = c.get("state", {}).get("waiting") or {}
         if waiting.get("reason") in _STUCK and str(c.get("image", "")).startswith(f"{host}/" if host else ""):
             found.append(str(c.get("image", "")))
@@ -89,7 +89,7 @@ def explain(cluster: Cluster, pod: Object, words: Iterable[str]) -> tuple[str, s
     if not images or not any(_REFUSED.search(text) for text in words):
         return "", ""
     host = images[0].partition("/")[0]
-    namespace = str(pod["metadata"].get("namespace", ""))
+    namespace = kube.namespace(pod)
     cure = f"sdsk8s registry login {host} --namespace {namespace}"
     names = [str(s.get("name")) for s in pod.get("spec", {}).get("imagePullSecrets") or ()]
     there = [name for name in names if _exists(cluster, name)]

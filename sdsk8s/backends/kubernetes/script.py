@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping
 
+from sdsk8s.model import kube
 from sdsk8s.planner.steps import Apply, Build, Exec, Plan, Step
 from sdsk8s.render.digests import pin_digests
 
@@ -35,7 +36,7 @@ def _command(step: Step, namespace: str, digests: Mapping[str, str]) -> list[str
         return [step.by_hand(namespace)]
     from sdsk8s.backends.kubernetes.ownership import MANAGER
 
-    kind, name = step.obj["kind"], step.obj["metadata"]["name"]
+    kind, name = kube.key(step.obj)
     where = "" if kind == "Namespace" else f" -n {namespace}"
     apply = f"kubectl{where} apply --server-side --field-manager={MANAGER} --force-conflicts -f -"
     if kind == "Secret":

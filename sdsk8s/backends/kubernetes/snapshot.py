@@ -7,6 +7,7 @@ from typing import Any
 
 from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.failures import ApiError
+from sdsk8s.model import kube
 from sdsk8s.model.names import PART_OF
 
 KINDS = (
@@ -25,7 +26,7 @@ def snapshot(cluster: Cluster, kinds: tuple[str, ...] = KINDS) -> dict[str, dict
 
     def fetch(kind: str) -> dict[str, Any]:
         read = cluster.list_metadata if kind == "Secret" else cluster.list
-        return {o["metadata"]["name"]: _clean(o) for o in read(kind, f"{PART_OF}=sds")}
+        return {kube.name(o): _clean(o) for o in read(kind, f"{PART_OF}=sds")}
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         space = pool.submit(cluster.get, "Namespace", cluster.namespace)
@@ -46,7 +47,7 @@ def snapshot(cluster: Cluster, kinds: tuple[str, ...] = KINDS) -> dict[str, dict
 
 def _clean(obj: dict[str, Any]) -> dict[str, Any]:
     obj["metadata"].pop("managedFields", None)
-    (obj["metadata"].get("annotations") or {}).pop(_LAST_APPLIED, None)
+    kube.annotations(obj).pop(_LAST_APPLIED, None)
     if obj["kind"] == "Secret":  # an old server may ignore that metadata was asked for
         obj = {k: v for k, v in obj.items() if k not in ("data", "stringData")}
     return obj

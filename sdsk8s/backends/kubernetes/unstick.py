@@ -12,6 +12,7 @@ from collections.abc import Callable
 from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.verdict import change_seen, obsolete_pods
 from sdsk8s.errors import Interrupted, WaitError
+from sdsk8s.model import kube
 
 
 def free_stuck_pods(
@@ -35,8 +36,7 @@ def free_stuck_pods(
                 f"the controller has not seen the change within {timeout:.0f} s", target=f"StatefulSet/{name}"
             )
         time.sleep(0.2)
-    labels = obj["spec"]["selector"].get("matchLabels") or {}
-    pods = cluster.list("Pod", ",".join(f"{k}={v}" for k, v in labels.items()))
+    pods = cluster.list("Pod", kube.selector_text(obj))
     names = obsolete_pods({**obj, "kind": "StatefulSet"}, pods)
     for pod in names:
         cluster.delete("Pod", pod)

@@ -14,6 +14,7 @@ from sdsk8s.backends.kubernetes.informer import Informer
 from sdsk8s.backends.kubernetes.judge import Opinion, judge, kinds, title
 from sdsk8s.backends.kubernetes.verdict import Goal, RolloutReady, Trouble
 from sdsk8s.errors import ClusterError, Interrupted, WaitError
+from sdsk8s.model import kube
 from sdsk8s.model.names import PART_OF
 
 # Trouble must be seen this long before a wait ends: images are pulled again, claims get bound, pods crash once.
@@ -48,7 +49,7 @@ def wait(
         return
     informer.follow(sorted({kind for goal in goals for kind in kinds(goal)}))
     # What this caller has just written may not have reached the informer: older generations do not count.
-    floor = {g: _generation(cluster.get(g.kind, g.name)) for g in goals if isinstance(g, RolloutReady)}
+    floor = {g: kube.generation(cluster.get(g.kind, g.name) or {}) for g in goals if isinstance(g, RolloutReady)}
     since = cluster.now() - RECENT
     deadline = time.monotonic() + timeout
     first_seen: dict[tuple[str, str, str], float] = {}
@@ -79,10 +80,6 @@ def wait(
                 raise _hopeless(cluster, goal, trouble)
         if now > deadline:
             raise _late(cluster, timeout, looks)
-
-
-def _generation(obj: Any) -> int:
-    return int(obj["metadata"].get("generation", 0)) if obj else 0
 
 
 def _node_is_coming(cluster: Cluster, trouble: Trouble) -> bool:
