@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from legacy_shim.helptext import Entry, entries
+from legacy_shim.verbs.help import Entry, entries
 from sdsk8s.verbs.options import TWINS
 
 DOCS = Path(__file__).parent

@@ -1,42 +1,36 @@
-"""The `sds` command. Without a verb it needs no more than argparse, so that `sds -h` is fast."""
+"""The `sds` command. Help and faults of the command line need no more than argparse, so that they are quick."""
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
-from legacy_shim.reader import top
-from legacy_shim.verbs import ABOUT, VERBS
+from legacy_shim.reader import read
+from sdsk8s.console.loading import quick_loading
+from sdsk8s.errors import SdsError
 
-EXIT_CODES = (0, 1, 2)
-"""What scripts around the legacy tool know; partly done, refused and interrupted are failures to them."""
+COMPLETE = "_SDS_COMPLETE"
+"""The variable by which a shell asks for words."""
 
 
 def run(argv: list[str] | None = None) -> int:
     """Parse and do; returns the exit code."""
     words = sys.argv[1:] if argv is None else argv
-    if all(w.startswith("-") for w in words) and "_SDS_COMPLETE" not in os.environ:
-        return _without_verb(words)
-    from sdsk8s.cli.main import LOADING
+    quick_loading()
+    if COMPLETE in os.environ:
+        from legacy_shim.complete import answer
 
-    gc.set_threshold(LOADING)
-    from legacy_shim.tree import root
-    from sdsk8s.cli.group import guarded
-
-    code = guarded(lambda: root().main(args=words, prog_name="sds", standalone_mode=False))
-    return code if code in EXIT_CODES else 1
-
-
-def _without_verb(words: list[str]) -> int:
-    """Help, or what the legacy tool did without a verb: help on stderr and 1."""
+        return answer(os.environ[COMPLETE])
     try:
-        parser = top(VERBS.items(), ABOUT)
-        parser.parse_args(words)
-    except SystemExit as end:  # argparse has printed help or a fault
+        line = read(words)
+    except SystemExit as end:  # argparse has printed help, or a fault
         return int(end.code or 0)
-    parser.print_help(sys.stderr)
-    return 1
+    except SdsError as err:  # of a component of the site, whose names are choices
+        print(*err.lines(), sep="\n", file=sys.stderr)
+        return 1
+    from legacy_shim.dispatch import run as do
+
+    return do(line)
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import Any
 
 import click
@@ -41,30 +40,3 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="sdsk8s")
 def cli() -> None:
     """The sds verbs on Kubernetes, and the modern ones around them."""
-
-
-def guarded(call: Any) -> int:
-    """Run a click command; return the exit code."""
-    from sdsk8s.errors import SdsError
-
-    try:
-        result = call()
-        return result if isinstance(result, int) else 0
-    except click.exceptions.Exit as err:
-        return err.exit_code
-    except click.Abort:
-        click.echo("aborted", err=True)
-        return 130
-    except click.ClickException as err:
-        err.show()
-        return err.exit_code
-    except SdsError as err:
-        for line in err.lines():
-            click.echo(line, err=True)
-        return err.exit_code
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1

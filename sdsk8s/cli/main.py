@@ -5,11 +5,10 @@ Help is printed without click, whose loading takes longer than all the rest; `gr
 
 from __future__ import annotations
 
-import gc
 import sys
 
-LOADING = 50_000
-"""New objects between two looks for garbage: at Python's 700, loading modules is interrupted by dozens in vain."""
+from sdsk8s.console.loading import quick_loading
+
 COMMANDS: dict[str, tuple[str, str]] = {
     "configure": ("sdsk8s.cli.configure:configure", "Write the site's configuration: asked, or from a file."),
     "config": ("sdsk8s.cli.configure:config", "Check the site's configuration; each oddity with its line."),
@@ -70,7 +69,8 @@ def main(argv: list[str] | None = None) -> None:
     if words in (["--help"], ["-h"]):
         sys.stdout.write(help_text())
         sys.exit(0)
-    gc.set_threshold(LOADING)
-    from sdsk8s.cli.group import cli, guarded
+    quick_loading()
+    from sdsk8s.cli.group import cli
+    from sdsk8s.console.ends import exit_code
 
-    sys.exit(guarded(lambda: cli.main(args=argv, prog_name="sdsk8s", standalone_mode=False)))
+    sys.exit(exit_code(lambda: cli.main(args=argv, prog_name="sdsk8s", standalone_mode=False)))

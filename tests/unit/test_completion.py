@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from legacy_shim.complete import Offer, offers
+
 BIN = Path(sys.executable).parent
 LINES = {
     ("sds", "up"): {"update"},
@@ -18,6 +20,9 @@ LINES = {
     ("sds", "ci", "add_job", "URL", "s"): {"s3", "s3s"},
     ("sds", "update", "--c"): {"--config-only"},
     ("sds", "-d", "sto"): {"stop", "stop_tps"},
+    ("sds", "bogus", ""): set(),
+    ("sds", "start", "--type", "=", "h"): {"hysds"},
+    ("sds", "start", "-t", "hysds", "moz"): {"mozart"},
     ("sdsk8s", "doc"): {"doctor"},
     ("sdsk8s", "stop", "moz"): {"mozart"},
 }
@@ -45,3 +50,37 @@ def test_the_words_that_other_shells_ask_for(program: str, shell: str) -> None:
     env = {**ENV, f"_{program.upper()}_COMPLETE": f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": cword}
     done = subprocess.run([BIN / program], env=env, capture_output=True, text=True, check=True)
     assert "mozart" in done.stdout.replace(",", " ").split()
+
+
+@pytest.mark.parametrize(
+    ("line", "want"),
+    [
+        ("start --type=h", "hysds"),
+        ("start -", "--type -t --force -f --debug -d --dry-run --print-kubectl --output -o -h --help"),
+        ("start -f --f", ""),  # given already
+        ("start --force mozart --dr", "--dry-run"),
+        ("start --fo mozart --f", ""),  # shortened, as argparse takes it
+        ("update -nf --", "--type --config-only --debug --dry-run --print-kubectl --output --help"),
+        ("update -- -", ""),
+        ("cloud asg create --set A=1 --se", "--set"),  # may be given again
+        ("cloud storage create_staging_area -px --p", "--print-kubectl"),
+        ("ci -t hysds add", "add_job"),
+        ("ci add_job URL s3 ", ""),
+        ("orch run mozart l", ""),
+        ("orch run mozart ls -", ""),  # the command's own words
+        ("orch run -t hysds moz", "mozart"),
+        ("job list -- ", ""),
+        ("nothing of this ", ""),
+    ],
+)
+def test_offers(line: str, want: str) -> None:
+    *words, incomplete = line.split(" ")
+    assert [offer.word for offer in offers(words, incomplete)] == want.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"), [("pkg import ex", "file"), ("pkg export ID -o ex", "dir"), ("configure --from ex", "file")]
+)
+def test_the_shell_offers_paths_where_a_path_is_taken(line: str, kind: str) -> None:
+    *words, incomplete = line.split(" ")
+    assert offers(words, incomplete) == [Offer("ex", kind=kind)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from legacy_shim.rules import read_rules, rule_id, store
+from legacy_shim.verbs.rules import read_rules, rule_id, store
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.package import folder_name, package_from_dict
 from sdsk8s.site.package import PackageFile, write_package

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import inspect
 import shlex
 import subprocess
 import sys
@@ -10,16 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 
-import legacy_shim.tree
+import legacy_shim.dispatch
 import sdsk8s.verbs.conduct
-from legacy_shim.hooks import HOOKS, INSTEAD, Hook
+from legacy_shim.grammar import Verb
 from legacy_shim.main import run
-from legacy_shim.tree import root
-from legacy_shim.verbs import VERBS
+from legacy_shim.table import TABLE, children
 from sdsk8s.errors import Interrupted, PartialError, RefusedError
 from sdsk8s.planner.steps import Group, Plan, Scale
 from sdsk8s.verbs.options import TWINS, Options, from_environment
@@ -42,31 +42,20 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 def record(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
 
-    def load(hook: Hook) -> Callable[..., int]:
+    def load(verb: Verb) -> Callable[..., int]:
         def call(options: Options, **values: Any) -> int:
-            seen.append(effect(hook.where, options, values))
+            seen.append(effect(next(path for path in PATHS if TABLE[path] is verb), options, values))
             return 0
 
         return call
 
-    every = {path: Hook(path, plans=path.split()[0] in PLANNED, reads=path == "status") for path in PATHS}
-    monkeypatch.setattr(legacy_shim.tree, "HOOKS", every)
-    monkeypatch.setattr(Hook, "load", load)
+    monkeypatch.setattr(legacy_shim.dispatch, "load", load)
     return seen
 
 
-PLANNED = ("start", "stop", "reset", "update")
-
-
-def leaves(command: click.Command, path: str = "") -> list[str]:
-    """The whole words of every verb that does something."""
-    if not isinstance(command, click.Group):
-        return [path]
-    ctx = click.Context(command)
-    return [p for n in command.list_commands(ctx) for p in leaves(command.get_command(ctx, n), f"{path} {n}".strip())]
-
-
-PATHS = leaves(root())
+VERBS = children("")
+PATHS = [path for path, entry in TABLE.items() if isinstance(entry, Verb)]
+"""The whole words of every verb that does something."""
 
 
 def effect(path: str, options: Options, values: dict[str, Any]) -> str:
@@ -121,25 +110,17 @@ def test_lines(verb: str, calls: list[str], capsys: pytest.CaptureFixture[str]) 
     assert not wrong, "\n".join(wrong)
 
 
-def test_a_verb_without_a_hook_refuses_and_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("SDS_HOME", str(tmp_path))
-    monkeypatch.setattr(legacy_shim.tree, "HOOKS", {})
-    monkeypatch.setattr(legacy_shim.tree, "INSTEAD", {"start": "something else"})
-    assert run(["start", "mozart", "-f"]) == 1
-    err = capsys.readouterr().err
-    assert "sds start is not available" in err and "something else" in err
-
-
-def test_every_verb_has_a_hook_or_words_what_to_do_instead() -> None:
+def test_the_function_of_every_verb_exists_and_takes_what_its_grammar_gives(calls: list[str]) -> None:
     for path in PATHS:
-        assert path in HOOKS or path in INSTEAD or path.split()[0] in INSTEAD, path
-
-
-def test_every_hook_exists() -> None:
-    for path, hook in HOOKS.items():
-        assert path in PATHS and callable(hook.load())
+        verb = TABLE[path]
+        assert isinstance(verb, Verb)
+        module, _, function = verb.where.partition(":")
+        takes = inspect.signature(getattr(importlib.import_module(f"legacy_shim.{module}"), function)).parameters
+        above = [TABLE[" ".join(path.split()[:n])] for n in range(1, len(path.split()))]
+        gives = {a.settings.get("dest", a.names[0]) for entry in [*above, verb] for a in entry.arguments}
+        if any(kind.kind is kind.VAR_KEYWORD for kind in takes.values()):
+            continue
+        assert gives - {"kind", "force"} == takes.keys() - {"options"}, path
 
 
 @pytest.mark.parametrize(("name", "message"), [("SDS_DRY_RUN", "cannot show its plan"), ("SDS_TIMEOUT", "SDS_TIMEOUT")])

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from legacy_shim.cloud import only_aws
-from legacy_shim.cloud_answers import Answers
+from legacy_shim.verbs.cloud import only_aws
+from legacy_shim.verbs.cloud_answers import Answers
 from sdsk8s.errors import ConfigError, RefusedError, UsageError
 from sdsk8s.model.site import Site
 from sdsk8s.planner.cloud.autoscaling import Machines, Pool, plan_pools, pools
@@ -35,7 +35,7 @@ def create(
         workers = "pods" if homes == {"kubernetes"} else "machines"
         click.echo(f"workers are {workers} here; --workers says otherwise", err=True)
     if workers == "pods":
-        from legacy_shim.cloud_pods import create as create_for_pods
+        from legacy_shim.verbs.cloud_pods import create as create_for_pods
 
         return create_for_pods(session, answers, options)
     return _machines(session.site, answers, options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from legacy_shim.rules import ENGINE, INDICES, store
+from legacy_shim.verbs.rules import ENGINE, INDICES, store
 from sdsk8s.backends.http.search import exactly
 from sdsk8s.errors import RefusedError, UsageError
 from sdsk8s.model.names import unknown

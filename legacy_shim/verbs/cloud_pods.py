@@ -8,7 +8,7 @@ from typing import Any
 import click
 import yaml
 
-from legacy_shim.cloud_answers import Answers
+from legacy_shim.verbs.cloud_answers import Answers
 from sdsk8s.errors import ConfigError, RefusedError, UsageError
 from sdsk8s.model import kube
 from sdsk8s.model.names import APPLIED, unknown

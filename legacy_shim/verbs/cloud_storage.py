@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from legacy_shim.cloud import only_aws, read_site
-from legacy_shim.cloud_answers import Answers
-from legacy_shim.cloud_asg import security_groups, subnets
+from legacy_shim.verbs.cloud import only_aws, read_site
+from legacy_shim.verbs.cloud_answers import Answers
+from legacy_shim.verbs.cloud_asg import security_groups, subnets
 from sdsk8s.errors import ConfigError, UsageError
 from sdsk8s.model.site import Site
 from sdsk8s.planner.cloud.staging import RUNTIME, Page, StagingArea, StagingState, arns, plan_staging, plan_style

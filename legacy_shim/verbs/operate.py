@@ -1,4 +1,4 @@
-"""start, stop, reset, update and status."""
+"""`sds start|stop|reset|update|status|ship`."""
 
 from __future__ import annotations
 
@@ -42,12 +42,3 @@ def _operate(verb: str, component: str, options: Options, **kw: Any) -> int:
     from sdsk8s.verbs.conduct import operate
 
     return operate(verb, component, options, flag="-f", legacy=True, **kw)
-
-
-def completion(options: Options, *, shell: str) -> int:
-    import click
-
-    from sdsk8s.cli.completion import script
-
-    click.echo(script("sds", shell))
-    return 0
