@@ -10,8 +10,11 @@ import click
 from sdsk8s.console.colour import paint, wanted
 from sdsk8s.errors import CredentialsError, RefusedError
 from sdsk8s.model.site import Site
+from sdsk8s.planner.steps import Plan
 from sdsk8s.site.folder import home_folder, load_site
+from sdsk8s.verbs.conduct import Planned, Run, conduct
 from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 CLOUDS = ("aws", "azure", "gcp")
 
@@ -51,6 +54,12 @@ def storage_ls(options: Options, *, cloud: str) -> int:
 
 def read_site(options: Options) -> Site:
     return load_site(home_folder(options.home))
+
+
+def cloud_run(session: Session, plan: Plan, doing: str) -> int:
+    """Run a plan of requests to a cloud. It touches no cluster, and holds no lock. doing: what the question says."""
+    question = f"{doing}. Continue [y/n]"
+    return conduct(session, Run(plan.verb, plan.target, lambda: Planned(plan), question=question, locked=False))
 
 
 def only_aws(cloud: str, verb: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from sdsk8s.console.confirm import yes_or_no
+from legacy_shim.console import LegacyConsole
 from sdsk8s.errors import ConfigError, RefusedError, UsageError
 from sdsk8s.model.names import unknown
 from sdsk8s.site.yamlfile import read_mapping
@@ -66,7 +66,7 @@ class Answers:
         if key in self._given:
             return truth(key, self._given[key])
         self._need_terminal(key)
-        return yes_or_no(f"{question} [y/n]")
+        return LegacyConsole().yes_or_no(f"{question} [y/n]")
 
     def number(self, key: str, default: int, most: int = 10_000) -> int:
         """A whole number that is never asked."""

@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
-from legacy_shim.verbs.cloud import only_aws
+from legacy_shim.verbs.cloud import cloud_run, only_aws
 from legacy_shim.verbs.cloud_answers import Answers
+from legacy_shim.verbs.operate import session as legacy_session
 from sdsk8s.errors import ConfigError, RefusedError, UsageError
 from sdsk8s.model.site import Site
 from sdsk8s.planner.cloud.autoscaling import Machines, Pool, plan_pools, pools
 from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 KEYS = ("AMI", "KEYPAIR", "USE_ROLE", "ROLE", "SECURITY_GROUPS", "VPC", "SUBNETS", "MIN_SIZE", "MAX_SIZE", "QUEUES",
         "INSTANCE_TYPES", "TOTAL_JOBS_METRIC")  # fmt: skip
@@ -25,10 +27,8 @@ def create(
     options: Options, *, cloud: str, source: str | None, assignments: Iterable[str] | None, workers: str | None
 ) -> int:
     """workers: machines or pods; None is where the workers of the site's queues live."""
-    from sdsk8s.verbs.session import Session
-
     only_aws(cloud, "asg create")
-    session = Session(options)
+    session = legacy_session(options)
     answers = Answers(KEYS, session.site.config, "ASG", source, assignments)
     if workers is None:
         homes = {session.site.where(c.name) for c in session.catalogue.ordered() if c.per_queue}
@@ -38,13 +38,13 @@ def create(
         from legacy_shim.verbs.cloud_pods import create as create_for_pods
 
         return create_for_pods(session, answers, options)
-    return _machines(session.site, answers, options)
+    return _machines(session, answers)
 
 
-def _machines(site: Site, answers: Answers, options: Options) -> int:
+def _machines(session: Session, answers: Answers) -> int:
     from sdsk8s.backends.aws import inventory
-    from sdsk8s.verbs.cloud import carry_out
 
+    site = session.site
     bucket = str(site.config.get("CODE_BUCKET") or "")
     if not bucket:
         raise ConfigError("machines have no bucket to fetch their bundles from", target=f"{site.home}/config",
@@ -54,7 +54,7 @@ def _machines(site: Site, answers: Answers, options: Options) -> int:
     machines = _ask(site, answers, bucket)
     wanted = _queues(answers, configured)
     plan = plan_pools(wanted, machines, set(groups), templates, policies, site.namespace)
-    return carry_out(site, plan, options, "Creating autoscaling groups")
+    return cloud_run(session, plan, "Creating autoscaling groups")
 
 
 def _ask(site: Site, answers: Answers, bucket: str) -> Machines:

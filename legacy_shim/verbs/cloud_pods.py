@@ -17,6 +17,7 @@ from sdsk8s.planner.steps import Apply, Group, Node, Plan
 from sdsk8s.render.autoscaler import API, autoscalers, broker
 from sdsk8s.site.data import folder
 from sdsk8s.site.yamlfile import read_mapping
+from sdsk8s.verbs.conduct import Planned, Run, conduct
 from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.session import Session
 
@@ -26,8 +27,6 @@ MOST = 10
 
 def create(session: Session, answers: Answers, options: Options) -> int:
     """Applied where the cluster knows the kinds; printed and refused where it does not."""
-    from sdsk8s.verbs.conduct import plan_and_run
-
     objects = _objects(session, answers)
     names = " ".join(sorted({kube.component(o) for o in objects}))
     if not session.cluster.serves(API, "ScaledObject"):
@@ -39,10 +38,7 @@ def create(session: Session, answers: Answers, options: Options) -> int:
             next="install KEDA 2.16 or later, then the same command; --workers machines is for virtual machines",
         )
 
-    def make() -> tuple[Plan, dict[str, str]]:
-        return _plan(session, objects, names), {}
-
-    return plan_and_run(session, "cloud asg create", names, make, options, "-f", legacy=True)
+    return conduct(session, Run("cloud asg create", names, lambda: Planned(_plan(session, objects, names))))
 
 
 def _objects(session: Session, answers: Answers) -> list[dict[str, Any]]:

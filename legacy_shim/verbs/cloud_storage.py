@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from legacy_shim.verbs.cloud import only_aws, read_site
+from legacy_shim.verbs.cloud import cloud_run, only_aws
 from legacy_shim.verbs.cloud_answers import Answers
 from legacy_shim.verbs.cloud_asg import security_groups, subnets
+from legacy_shim.verbs.operate import session as legacy_session
 from sdsk8s.errors import ConfigError, UsageError
 from sdsk8s.model.site import Site
 from sdsk8s.planner.cloud.staging import RUNTIME, Page, StagingArea, StagingState, arns, plan_staging, plan_style
@@ -30,15 +31,15 @@ TEMPLATE = "s3-bucket-listing.html.tmpl"
 
 def ship_style(options: Options, *, cloud: str, bucket: str | None, encrypt: bool) -> int:
     from sdsk8s.backends.aws import staging
-    from sdsk8s.verbs.cloud import carry_out
 
     only_aws(cloud, "storage ship_style")
-    site = read_site(options)
+    session = legacy_session(options)
+    site = session.site
     name = _bucket(site, bucket)
     pages = style_pages(site, name)
     there = staging.sums(site, name, [p.key for p in pages])
     plan = plan_style(name, pages, there, staging.website(site, name), encrypt, site.namespace)
-    return carry_out(site, plan, options, f"Shipping the browse pages to {name}")
+    return cloud_run(session, plan, f"Shipping the browse pages to {name}")
 
 
 def style_pages(site: Site, bucket: str) -> list[Page]:
@@ -76,10 +77,10 @@ def create_staging_area(
     assignments: Iterable[str] | None,
 ) -> int:
     from sdsk8s.backends.aws import calls, staging
-    from sdsk8s.verbs.cloud import carry_out
 
     only_aws(cloud, "storage create_staging_area")
-    site = read_site(options)
+    session = legacy_session(options)
+    site = session.site
     answers = Answers(KEYS, site.config, "STAGING_AREA", source, assignments)
     name = _bucket(site, bucket)
     code = zipped(Path(site.source) / FUNCTION)
@@ -96,7 +97,7 @@ def create_staging_area(
         there,
     )
     plan = plan_staging(area, state, topic, function, partition, site.namespace)
-    return carry_out(site, plan, options, f"Creating a staging area in {name}")
+    return cloud_run(session, plan, f"Creating a staging area in {name}")
 
 
 def _ask(site: Site, answers: Answers, bucket: str, prefix: str, suffix: str, code: bytes) -> StagingArea:

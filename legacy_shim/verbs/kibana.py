@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdsk8s.console.confirm import need_terminal
+from legacy_shim.console import LegacyConsole
 from sdsk8s.errors import ConfigError
 from sdsk8s.verbs.endpoints import dashboards
 from sdsk8s.verbs.options import Options
@@ -33,10 +33,10 @@ EXPORT = "dashboards.ndjson"
 
 
 def kibana(options: Options, *, job_type: str) -> int:
-    session = Session(options)
+    session = Session(options, LegacyConsole())
     files = read_files(session) if job_type != "export" else []
     if not options.yes and job_type != "export":
-        need_terminal(f"kibana {job_type}", "-f")
+        session.console.need_terminal(f"kibana {job_type}")
         words = {"import": "Importing", "delete": "Deleting"}[job_type]
         answer = click.prompt(f"{words} dashboards. Continue [y/n]", err=True, show_default=False)
         if answer.strip().lower() not in ("y", "yes"):

@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
+from legacy_shim.console import LegacyConsole
+from sdsk8s.verbs import reset as reset_verb
+from sdsk8s.verbs import ship as ship_verb
+from sdsk8s.verbs import start as start_verb
+from sdsk8s.verbs import stop as stop_verb
+from sdsk8s.verbs import update as update_verb
 from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
+
+
+def session(options: Options) -> Session:
+    """A session that speaks as the legacy tool did."""
+    return Session(options, LegacyConsole())
 
 
 def start(options: Options, *, component: str) -> int:
-    return _operate("start", component, options)
+    return start_verb.run(session(options), start_verb.Request(component))
 
 
 def stop(options: Options, *, component: str) -> int:
-    return _operate("stop", component, options)
+    return stop_verb.run(session(options), stop_verb.Request(component))
 
 
 def reset(options: Options, *, component: str) -> int:
-    return _operate("reset", component, options)
+    return reset_verb.run(session(options), reset_verb.Request(component))
 
 
 def update(options: Options, *, component: str, ndeps: bool, config_only: bool) -> int:
-    return _operate("update", component, options, config_only=config_only, keep_dependencies=ndeps)
+    return update_verb.run(session(options), update_verb.Request(component, config_only, ndeps))
 
 
 def ship(options: Options, *, encrypt: bool) -> int:
     """Never asked, and does not ask now."""
-    from dataclasses import replace
-
-    from sdsk8s.cli.ship import ship as ship_queues
-
-    return ship_queues((), replace(options, yes=True), encrypt=encrypt)
+    return ship_verb.run(session(replace(options, yes=True)), ship_verb.Request(encrypt=encrypt))
 
 
 def status(options: Options, *, component: str) -> int:
     from sdsk8s.cli.status import show
 
     return show(component, options, legacy=True)
-
-
-def _operate(verb: str, component: str, options: Options, **kw: Any) -> int:
-    from sdsk8s.verbs.conduct import operate
-
-    return operate(verb, component, options, flag="-f", legacy=True, **kw)

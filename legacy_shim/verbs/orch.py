@@ -9,12 +9,15 @@ from typing import Any
 
 import click
 
-from sdsk8s.console.confirm import confirm, need_terminal
+from legacy_shim.verbs.operate import session as legacy_session
 from sdsk8s.errors import RefusedError, StepError, UsageError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import COMPONENT, PART_OF, WORKLOADS
 from sdsk8s.model.pods import pod_facts
+from sdsk8s.verbs import start as start_verb
+from sdsk8s.verbs import stop as stop_verb
+from sdsk8s.verbs import update as update_verb
 from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.session import Session
 
@@ -155,21 +158,28 @@ def _wait(cluster: Any, name: str, timeout: float) -> int:
 
 
 def _operate(verb: str, component: str, options: Options, *, config_only: bool = False) -> int:
-    from sdsk8s.verbs.conduct import operate
-
     if component not in ("all", CORE):
-        return operate(verb, component, options, config_only=config_only, flag="-f", legacy=True)
-    session = Session(options)
+        return _run(verb, component, options, config_only)
+    session = legacy_session(options)
     worst = 0
     if not options.yes and not options.dry_run:
-        need_terminal(verb, "-f")
-        if not confirm(verb, component):
-            click.echo("not confirmed: nothing was changed", err=True)
+        session.console.need_terminal(verb)
+        if not session.console.confirm(verb, component):
+            session.console.note("not confirmed: nothing was changed")
             return 0
         options = dataclasses.replace(options, yes=True)
     for c in _chosen(session, component):
-        worst = max(worst, operate(verb, c.name, options, config_only=config_only, flag="-f", legacy=True))
+        worst = max(worst, _run(verb, c.name, options, config_only))
     return worst
+
+
+def _run(verb: str, component: str, options: Options, config_only: bool) -> int:
+    session = legacy_session(options)
+    if verb == "start":
+        return start_verb.run(session, start_verb.Request(component))
+    if verb == "stop":
+        return stop_verb.run(session, stop_verb.Request(component))
+    return update_verb.run(session, update_verb.Request(component, config_only))
 
 
 def _chosen(session: Session, component: str) -> list[Component]:

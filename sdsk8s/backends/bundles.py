@@ -10,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdsk8s.backends.steps import Say
+from sdsk8s.backends.steps import Handlers, RunFacts, Say
 from sdsk8s.errors import ConfigError, StepError
 from sdsk8s.model.bundle import Archive, Entry, archive, bundle_name
 from sdsk8s.model.component import Component
 from sdsk8s.model.site import Site
+from sdsk8s.planner.steps import Pack, Push, Upload
 from sdsk8s.render.bundles import render_file
 from sdsk8s.site.archive import pack
 from sdsk8s.site.templates import bundle_text
@@ -162,3 +163,18 @@ def _entry(path: str, file: Path) -> Entry:
             seen.update(block)
             size += len(block)
     return Entry(path, 0o755 if file.stat().st_mode & 0o100 else 0o644, size, seen.hexdigest(), str(file))
+
+
+def handlers(bundles: Bundles, run: RunFacts) -> Handlers:
+    """{step type: handler}. A push adds its digest to those of the run."""
+
+    def push(step: Push, say: Say) -> str:
+        digest = bundles.push(step.file, step.ref, step.encrypt)
+        run.digests.add(step.ref, digest)
+        return digest[:19]
+
+    return {
+        Pack: lambda step, say: bundles.pack(step.file, step.content),
+        Upload: lambda step, say: bundles.upload(step.file, step.bucket, step.key, step.encrypt, say),
+        Push: push,
+    }

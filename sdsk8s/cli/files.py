@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sdsk8s.console.console import Console
 from sdsk8s.errors import PartialError, RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -89,7 +90,6 @@ def upgrade(
     What was there stays beside as FILE.DATE.bak. A conflict leaves the file as it is and writes FILE.new.
     Exit code 0 when all is settled, 3 when some files are left to a person, 4 when nothing could be done.
     """
-    from sdsk8s.console.confirm import need_terminal
     from sdsk8s.site.upgrade import alone, carry_out, changes
 
     if take == "shipped" and not names:
@@ -101,7 +101,7 @@ def upgrade(
     todo = changes(place, entries, record, take, old, named=bool(names))
     asks = any(c.action not in ("keep", "record", "refuse") for c in todo) and not dry_run and not yes
     if asks:
-        need_terminal("files upgrade", "-y")
+        Console().need_terminal("files upgrade")
     if output == "text" or asks:
         _show(todo)
     if asks and not click.confirm("Write these", err=True):

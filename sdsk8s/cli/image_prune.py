@@ -1,27 +1,16 @@
-"""`sdsk8s images prune`: what is stored, what may need it, and the plan to remove the rest."""
+"""`images prune`: removes stored images that nothing runs and no revision needs."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from sdsk8s.cli.end import end
 from sdsk8s.cli.options import run_options, site_options
-from sdsk8s.errors import ConfigError, RefusedError
+from sdsk8s.verbs import images_prune
 from sdsk8s.verbs.options import Options
-
-if TYPE_CHECKING:
-    from sdsk8s.backends.docker.images import Images
-    from sdsk8s.model.prune import Stored, Verdict
-    from sdsk8s.planner.steps import Plan
-    from sdsk8s.verbs.session import Session
-
-BELOW = "org.opencontainers.image.base.name"
-USERS = ("Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision", "Job", "CronJob")
-"""Kinds whose objects name images that run or may run again."""
+from sdsk8s.verbs.session import Session
 
 
 @click.command("prune")
@@ -41,107 +30,5 @@ def prune(days: int, **kw: Any) -> None:
 
     Only the cluster of this site is asked: where several share a registry, run it with the --older-than that the
     slowest of them wants. Images with a tag of yours (a release) stay.
-    """  # fmt: skip
-    from sdsk8s.verbs.conduct import plan_and_run
-    from sdsk8s.verbs.session import Session
-
-    session = Session(Options(**kw))
-
-    def make() -> tuple[Plan, dict[str, str]]:
-        return make_plan(session, timedelta(days=days)), {}
-
-    raise click.exceptions.Exit(plan_and_run(session, "prune", "images", make, session.options, "--yes"))
-
-
-def make_plan(session: Session, age: timedelta) -> Plan:
-    """Reads registry, engine, cluster and tree; changes nothing. RefusedError when a revision cannot be read."""
-    from sdsk8s.model.prune import verdicts
-    from sdsk8s.planner.prune import plan_prune
-
-    service, now = session.images, datetime.now(UTC)
-    images = [name for name in service.names if service.built_here_or_base(name)]
-    repositories = {name: service.repository(name) for name in images}
-    why = reasons(session, repositories)
-    found = verdicts(stored(service, list(repositories.values())), why, now, age)
-    return plan_prune(found, _in_engine(service, session.site.name, found, now, why, age), session.site.namespace)
-
-
-def reasons(session: Session, repositories: dict[str, str]) -> dict[str, str]:
-    """{reference, or a whole repository: why it is needed}."""
-    from sdsk8s.backends.kubernetes.history import kept_everywhere
-    from sdsk8s.model.history import kept_digests
-    from sdsk8s.model.prune import mentions
-
-    out: dict[str, str] = {}
-    for name, repository in repositories.items():
-        try:
-            out |= {ref.partition("@")[0]: "is what the tree makes now" for ref in session.images.refs([name]).values()}
-        except ConfigError as err:
-            out[repository] = f"cannot be judged: {err.what}"
-    out |= dict.fromkeys(session.images.named, "is what the tree makes now")
-    kept, unreadable = kept_everywhere(session.cluster)
-    if unreadable:
-        raise RefusedError(
-            "a revision cannot be read, so nobody knows which images it needs", target=", ".join(unreadable),
-            next="sdsk8s history COMPONENT; remove that Secret when it is of no use",
-        )  # fmt: skip
-    tags = {ref for r in kept for ref in r.images}
-    out |= dict.fromkeys([*kept_digests(kept), *tags], "is needed by a revision of the history")
-    everywhere = session.cluster.within("")
-    objects = [o for kind in USERS for o in everywhere.list(kind)]
-    return out | dict.fromkeys(mentions(objects, repositories.values()), "is named by an object of the cluster")
-
-
-def stored(service: Images, repositories: list[str]) -> list[Stored]:
-    """Every tagged image of the repositories. ImageError when the registry does not tell."""
-    from sdsk8s.model.prune import Stored
-
-    registry = service.registry
-
-    def read(ref: str) -> Stored | None:
-        digest = registry.digest(ref)
-        if digest is None:  # gone in between
-            return None
-        manifest, _ = registry.manifest(ref)
-        config = registry.config(ref)
-        labels = (config.get("config") or {}).get("Labels") or {}
-        repository, _, tag = ref.rpartition(":")
-        return Stored(
-            repository, digest, (tag,), _time(str(config.get("created") or "")),
-            {str(b["digest"]): int(b["size"]) for b in manifest.get("layers") or ()}, str(labels.get(BELOW, "")),
-        )  # fmt: skip
-
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        tags = pool.map(lambda r: [f"{r}:{tag}" for tag in registry.tags(r)], repositories)
-        rows = [row for row in pool.map(read, [ref for refs in tags for ref in refs]) if row]
-    together: dict[str, Stored] = {}
-    for row in rows:
-        before = together.get(row.ref)
-        together[row.ref] = replace(row, tags=(*before.tags, *row.tags)) if before else row
-    return list(together.values())
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text[:19])
-    except ValueError:
-        return None
-    # Builds that leave the time out write the year 1 or 1970: no age.
-    return found.replace(tzinfo=UTC) if found.year > 1970 else None
-
-
-def _in_engine(
-    service: Images, site: str, found: list[Verdict], now: datetime, why: dict[str, str], age: timedelta
-) -> list[str]:
-    """Tags of the engine that go: those that go from the registry, and old ones that the registry does not have."""
-    from sdsk8s.backends.docker.builder import SITE_LABEL
-    from sdsk8s.model.prune import Stored, verdicts
-
-    kept = {f"{v.image.repository}:{tag}" for v in found if v.kept for tag in v.image.tags}
-    mine = {v.image.repository for v in found} | {service.repository(name) for name in service.names}
-    rows = []
-    for image in service.engine.labelled(f"{SITE_LABEL}={site}"):
-        repository, _, tag = image.ref.rpartition(":")
-        if repository in mine and image.ref not in kept:
-            rows.append(Stored(repository, "", (tag,), datetime.fromtimestamp(image.created, UTC)))
-    return [f"{v.image.repository}:{v.image.tags[0]}" for v in verdicts(rows, why, now, age) if not v.kept]
+    """
+    end(images_prune.run(Session(Options(**kw)), images_prune.Request(days)))

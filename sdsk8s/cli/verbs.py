@@ -7,57 +7,23 @@ from typing import Any
 import click
 
 from sdsk8s.cli.complete import complete_component
+from sdsk8s.cli.end import end
 from sdsk8s.cli.options import run_options, site_options
+from sdsk8s.errors import UsageError
+from sdsk8s.verbs import reset as reset_verb
+from sdsk8s.verbs import start as start_verb
+from sdsk8s.verbs import stop as stop_verb
+from sdsk8s.verbs import update as update_verb
 from sdsk8s.verbs.options import Options
-
-
-def _run(
-    verb: str,
-    component: tuple[str, ...],
-    *,
-    config_only: bool = False,
-    keep_dependencies: bool = False,
-    stores: bool = False,
-    reason: str = "",
-    rollback: bool = True,
-    **kw: Any,
-) -> None:
-    from sdsk8s.errors import UsageError
-    from sdsk8s.model.target import parse_target
-    from sdsk8s.verbs.conduct import operate
-    from sdsk8s.verbs.session import Session
-
-    options = Options(**kw)
-    catalogue = Session(options).catalogue
-    aims = [parse_target(name) for name in component]
-    for aim in aims:  # a typo in the last name must not be found after the first one has been changed
-        catalogue.select(aim.component)
-        if aim.workload and not (aim.program and verb in ("start", "stop")):
-            raise UsageError(f"{aim}: {verb} knows components", next=f"sdsk8s {verb} {aim.component}")
-    codes = [
-        operate(
-            verb,
-            aim.component,
-            options,
-            config_only=config_only,
-            keep_dependencies=keep_dependencies,
-            stores=stores,
-            reason=reason,
-            rollback=rollback,
-            workload=aim.workload,
-            program=aim.program,
-        )
-        for aim in aims
-    ]
-    raise click.exceptions.Exit(max(codes))
-
+from sdsk8s.verbs.selection import each
+from sdsk8s.verbs.session import Session
 
 _component = click.argument("component", nargs=-1, required=True, shell_complete=complete_component)
 reason_option = click.option("-m", "--reason", default="", metavar="TEXT", help="Why, for `history`.")
 rollback_option = click.option(
     "--rollback/--no-rollback", default=True, help="After a failure, go back to the last revision.", show_default=True
 )
-_stores = click.option("--stores", is_flag=True, help="Also the stores that the components need.")
+stores_option = click.option("--stores", is_flag=True, help="Also the stores that the components need.")
 
 
 @click.command()
@@ -69,12 +35,21 @@ def start(component: tuple[str, ...], **kw: Any) -> None:
 
     COMPONENT/WORKLOAD:PROGRAM starts a program that was stopped inside its pods.
     """
-    _run("start", component, **kw)
+    request = start_verb.Request
+    end(
+        each(
+            Session(Options(**kw)),
+            "start",
+            component,
+            lambda s, aim: start_verb.run(s, request(aim.component, aim.workload, aim.program)),
+            programs=True,
+        )
+    )
 
 
 @click.command()
 @_component
-@_stores
+@stores_option
 @site_options
 @run_options
 def stop(component: tuple[str, ...], stores: bool, **kw: Any) -> None:
@@ -82,7 +57,16 @@ def stop(component: tuple[str, ...], stores: bool, **kw: Any) -> None:
 
     COMPONENT/WORKLOAD:PROGRAM stops a program inside its pods, which stay.
     """
-    _run("stop", component, stores=stores, **kw)
+    request = stop_verb.Request
+    end(
+        each(
+            Session(Options(**kw)),
+            "stop",
+            component,
+            lambda s, aim: stop_verb.run(s, request(aim.component, stores, aim.workload, aim.program)),
+            programs=True,
+        )
+    )
 
 
 @click.command()
@@ -91,12 +75,13 @@ def stop(component: tuple[str, ...], stores: bool, **kw: Any) -> None:
 @run_options
 def reset(component: tuple[str, ...], **kw: Any) -> None:
     """Reset COMPONENT... or all: stop, clear the queues and state that the component declares, start."""
-    _run("reset", component, **kw)
+    request = reset_verb.Request
+    end(each(Session(Options(**kw)), "reset", component, lambda s, aim: reset_verb.run(s, request(aim.component))))
 
 
 @click.command()
 @_component
-@_stores
+@stores_option
 @click.option("-c", "--config-only", is_flag=True, help="Configuration only: no image is built or changed.")
 @click.option("--copy", "copy_code", is_flag=True, help="Copy code into running pods instead (development).")
 @click.option("--ndeps", is_flag=True, help="Keep the dependencies that run, whatever the trees require by now.")
@@ -104,15 +89,22 @@ def reset(component: tuple[str, ...], **kw: Any) -> None:
 @rollback_option
 @site_options
 @run_options
-def update(
-    component: tuple[str, ...], config_only: bool, copy_code: bool, ndeps: bool, stores: bool, **kw: Any
-) -> None:
+def update(component: tuple[str, ...], copy_code: bool, ndeps: bool, **kw: Any) -> None:
     """Update COMPONENT... or all from the site's tree and configuration. Stopped stays stopped."""
+    own = {name: kw.pop(name) for name in ("config_only", "stores", "reason", "rollback")}
+    session = Session(Options(**kw))
     if copy_code:
         from sdsk8s.verbs.update_copy import update_copy
 
-        if config_only or ndeps or stores:
-            raise click.UsageError("--copy brings code and nothing else: it goes with none of -c, --ndeps, --stores")
-        options = {k: v for k, v in kw.items() if k not in ("reason", "rollback")}  # nothing is rolled out or recorded
-        raise click.exceptions.Exit(update_copy(component, Options(**options)))
-    _run("update", component, config_only=config_only, keep_dependencies=ndeps, stores=stores, **kw)
+        if own["config_only"] or ndeps or own["stores"]:
+            raise UsageError("--copy copies code only: do not combine it with -c, --ndeps or --stores")
+        end(update_copy(component, session.options))
+    request = update_verb.Request
+    end(
+        each(
+            session,
+            "update",
+            component,
+            lambda s, aim: update_verb.run(s, request(aim.component, keep_dependencies=ndeps, **own)),
+        )
+    )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from sdsk8s.planner.steps import Group, Node, Plan, Step, walk
 from sdsk8s.runner.run import Outcome, Report
 
@@ -33,23 +31,25 @@ def report_as_dict(plan: Plan, report: Report) -> dict[str, Any]:
     }
 
 
-def print_report(plan: Plan, report: Report) -> None:
-    """Table on stdout; errors on stderr, each with its cause."""
+def report_lines(plan: Plan, report: Report) -> list[str]:
+    """The table, notes, and the last line with the run's id."""
     rows = _rows(plan, report)
     width = max((len(r[0]) for r in rows), default=0)
+    lines = []
     for name, done, failed, untried, seconds in rows:
         state = "done" if done and not failed and not untried else "failed" if failed else "not tried"
         counts = (
             f"{done} done" + (f", {failed} failed" if failed else "") + (f", {untried} not tried" if untried else "")
         )
-        click.echo(f"{name:<{width}}  {state:<9}  {counts}  {seconds:.1f} s")
-    for note in plan.notes:
-        click.echo(f"note: {note}")
-    for outcome in report.failed():
-        if outcome.error is not None:
-            for line in outcome.error.lines():
-                click.echo(line, err=True)
-    click.echo(f"{plan.verb} {plan.target}: {report.state()} in {report.seconds:.1f} s (run {report.run_id})")
+        lines.append(f"{name:<{width}}  {state:<9}  {counts}  {seconds:.1f} s")
+    lines += [f"note: {note}" for note in plan.notes]
+    lines.append(f"{plan.verb} {plan.target}: {report.state()} in {report.seconds:.1f} s (run {report.run_id})")
+    return lines
+
+
+def error_lines(report: Report) -> list[str]:
+    """Each failed step with its cause."""
+    return [line for o in report.failed() if o.error is not None for line in o.error.lines()]
 
 
 def _rows(plan: Plan, report: Report) -> list[tuple[str, int, int, int, float]]:

@@ -35,6 +35,8 @@ _ARG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"[\w.:/-]+(@sha256:[0-9a-f]{64})?")
 # Links are made inside the code layer; elsewhere they could shadow a file of the system.
 LINK_ROOT = "/opt/sds/"
+SITE_LABEL = "sdsk8s.site"
+"""The label of an image that names the site which built it."""
 MOVING_TAGS = frozenset(
     {"latest", "stable", "edge", "main", "master", "trunk", "develop", "dev", "devel", "nightly", "current", "head",
      "test", "testing", "prod", "production", "staging", "release", "snapshot"}

@@ -22,6 +22,8 @@ REVISION = "sdsk8s/revision"
 WORKLOADS = ("Deployment", "StatefulSet")
 
 
+FIELD_MANAGER = "sdsk8s"
+"""Our name in metadata.managedFields."""
 LONG = 40
 """Names that an error does not list any more."""
 

@@ -60,8 +60,8 @@ def masked(obj: Any) -> dict[str, Any]:
     return clone
 
 
-def plan_lines(plan: Plan, *, kubectl: bool) -> list[str]:
-    """Numbered, indented lines; with kubectl, the nearest command below each step."""
+def plan_lines(plan: Plan, *, by_hand: bool) -> list[str]:
+    """Numbered, indented lines; with by_hand, the nearest command below each step."""
     lines: list[str] = []
     counter = iter(range(1, 1_000_000))
 
@@ -72,16 +72,16 @@ def plan_lines(plan: Plan, *, kubectl: bool) -> list[str]:
             for child in node.children:
                 add(child, depth + 1)
         else:
-            lines.extend(_step_lines(node, pad, next(counter), plan.namespace, kubectl))
+            lines.extend(_step_lines(node, pad, next(counter), plan.namespace, by_hand))
 
     for child in plan.root.children:
         add(child, 0)
     return lines
 
 
-def _step_lines(step: Step, pad: str, number: int, namespace: str, kubectl: bool) -> list[str]:
+def _step_lines(step: Step, pad: str, number: int, namespace: str, by_hand: bool) -> list[str]:
     reason = f"  [{step.reason}]" if step.reason and step.reason != step.title() else ""
     out = [f"{pad}{number:>3}. {step.title()}{reason}"]
-    if kubectl:
+    if by_hand:
         out.append(f"{pad}     $ {step.by_hand(namespace)}")
     return out

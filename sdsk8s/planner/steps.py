@@ -9,7 +9,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from sdsk8s.model import kube
 from sdsk8s.model.names import REPLICAS
@@ -19,6 +19,9 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Step:
+    """backend: the room of sdsk8s/backends that carries it out."""
+
+    backend: ClassVar[str] = "kubernetes"
     reason: str
 
     def title(self) -> str:
@@ -35,6 +38,7 @@ class Step:
 class Build(Step):
     """Build image `image` as `ref`, unless the registry has it; push it; remember its digest."""
 
+    backend: ClassVar[str] = "docker"
     image: str
     ref: str
 
@@ -170,6 +174,7 @@ class Exec(Step):
 class Pack(Step):
     """Write a queue's archive and its sha256 beside it. files: (path, bytes, mode); size: bytes unpacked."""
 
+    backend: ClassVar[str] = "bundles"
     file: str
     content: str
     size: int
@@ -189,6 +194,7 @@ class Pack(Step):
 class Upload(Step):
     """Put a packed archive into a bucket: under another key first, then in place of the one that is there."""
 
+    backend: ClassVar[str] = "bundles"
     file: str
     content: str
     bucket: str
@@ -211,6 +217,7 @@ class Upload(Step):
 class RemoveImage(Step):
     """Remove an image from where it is stored: `registry` (ref by digest, all of its tags go) or `engine` (a tag)."""
 
+    backend: ClassVar[str] = "docker"
     where: str
     ref: str
 
@@ -228,6 +235,7 @@ class RemoveImage(Step):
 class Push(Step):
     """Push a packed archive to the registry as an artifact; remember its digest."""
 
+    backend: ClassVar[str] = "bundles"
     file: str
     content: str
     ref: str
@@ -250,6 +258,7 @@ class CloudCall(Step):
     content: bytes that go into the parameter `into` (`Body`, `ZipFile`, `Code.ZipFile`); file: what they are called.
     """
 
+    backend: ClassVar[str] = "aws"
     words: str
     service: str
     operation: str

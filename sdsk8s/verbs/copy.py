@@ -18,6 +18,7 @@ from sdsk8s.backends.kubernetes.copy.endpoint import Endpoint, open_endpoint
 from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source, Target, download, upload
 from sdsk8s.console.copy_progress import Meter
 from sdsk8s.errors import ClusterError, RefusedError, SdsError, UsageError, printable
+from sdsk8s.model import kube
 from sdsk8s.model.copy_target import Remote, container_of, need_pods, parse_remote
 from sdsk8s.model.copying import MAX_BYTES
 from sdsk8s.model.kube import Object
@@ -298,7 +299,7 @@ def target_of(pod: Object, container: str) -> Target:
 
 
 def _name(pod: Object) -> str:
-    return str(pod["metadata"]["name"])
+    return kube.name(pod)
 
 
 def protocols() -> tuple[str, ...]:

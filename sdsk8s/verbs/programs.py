@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sdsk8s.errors import RefusedError, StepError, UsageError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
@@ -12,20 +10,19 @@ from sdsk8s.model.pods import supervised
 from sdsk8s.model.target import Target
 from sdsk8s.planner.kubernetes import workloads
 from sdsk8s.planner.programs import plan_programs
-from sdsk8s.planner.steps import Plan
+from sdsk8s.verbs.conduct import Planned
+from sdsk8s.verbs.session import Session
 from sdsk8s.verbs.status_probe import ask_supervisord
 
-if TYPE_CHECKING:
-    from sdsk8s.verbs.session import Session
 
-
-def plan(session: Session, verb: str, component: Component, aim: Target) -> Plan:
+def plan(session: Session, verb: str, component: Component, workload: str, program: str) -> Planned:
     """UsageError for a workload or program that is not there, RefusedError when none of its pods has supervisord."""
-    known = [name for _, name in workloads(component, session.snapshot())]
+    aim = Target(component.name, workload, program)
+    known = [name for _, name in workloads(component, session.observe())]
     if aim.workload not in known:
         words = unknown(aim.workload, known)
         raise UsageError(f'no workload is called "{aim.workload}"', target=str(aim), words=words)
-    pods = [p for p in session.cluster.list("Pod", f"{kube.NAME_LABEL}={aim.workload}") if supervised(p)]
+    pods = [p for p in session.cluster.list("Pod", f"app.kubernetes.io/name={aim.workload}") if supervised(p)]
     if not pods:
         raise RefusedError(
             f"{aim.workload} has no running pod with supervised programs",
@@ -36,6 +33,6 @@ def plan(session: Session, verb: str, component: Component, aim: Target) -> Plan
     for pod in pods:
         programs = ask_supervisord(session.cluster, pod)
         if isinstance(programs, str):
-            raise StepError(programs, target=f"pod {kube.name(pod)}", next="sdsk8s status")
-        found[(kube.name(pod), str(kube.main_containers(pod)[0]["name"]))] = programs
-    return plan_programs(verb, str(aim), aim.program, found, session.site.namespace)
+            raise StepError(programs, target=f"pod {pod['metadata']['name']}", next="sdsk8s status")
+        found[(kube.name(pod), str(pod["spec"]["containers"][0]["name"]))] = programs
+    return Planned(plan_programs(verb, str(aim), aim.program, found, session.site.namespace))

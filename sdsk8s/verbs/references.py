@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from sdsk8s.errors import ClusterError, RefusedError
 from sdsk8s.lint.references import Missing, unresolved
 from sdsk8s.model.kube import Object
 from sdsk8s.model.observed import Observed
 from sdsk8s.planner.kubernetes import Desired
-
-if TYPE_CHECKING:
-    from sdsk8s.verbs.session import Session
+from sdsk8s.planner.steps import Plan
+from sdsk8s.verbs.conduct import Planned
+from sdsk8s.verbs.session import Session
 
 
 def missing_references(session: Session, wanted: Iterable[Desired], live: Observed) -> list[Missing]:
@@ -34,12 +34,19 @@ def missing_references(session: Session, wanted: Iterable[Desired], live: Observ
     return unresolved(objects, [*known, *others.values()])
 
 
-def refuse_missing(found: list[Missing], verb: str, target: str) -> None:
-    """RefusedError that names them all: the pods would be made and would never start."""
-    if found:
+def checked(session: Session, plan: Plan, planned: Iterable[Desired], live: Observed) -> Planned:
+    """The plan and its digests; RefusedError that names everything missing: pods would be created and never start.
+
+    A plan that is only shown gets a note for each instead.
+    """
+    digests = {ref: digest for ref, digest in live.digests.items() if digest}
+    missing = [] if plan.empty else missing_references(session, planned, live)
+    if missing and not session.only_shows:
         raise RefusedError(
-            f"{verb} {target}: pods would wait for what is not there; nothing was done",
-            target=", ".join(dict.fromkeys(m.target for m in found)),
-            words="\n".join(f"{m.target}: {m.words}" for m in found),
-            next="make them, or correct the names in the manifest: sdsk8s lint",
+            f"{plan.verb} {plan.target}: missing ConfigMaps, Secrets or keys (listed below); nothing was changed",
+            target=", ".join(dict.fromkeys(m.target for m in missing)),
+            words="\n".join(f"{m.target}: {m.words}" for m in missing),
+            next="create them, or correct the names in the manifest: sdsk8s lint",
         )
+    notes = tuple(f"{m.target}: {m.words}" for m in missing)
+    return Planned(dataclasses.replace(plan, notes=(*plan.notes, *notes)), digests)

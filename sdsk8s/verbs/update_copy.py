@@ -8,14 +8,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import click
-
 from sdsk8s.backends.docker.context import source_files
 from sdsk8s.backends.kubernetes.copy.endpoint import Endpoint, open_endpoint
 from sdsk8s.backends.kubernetes.copy.stream import Stream
 from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source
-from sdsk8s.console.confirm import confirm, need_terminal
 from sdsk8s.errors import ClusterError, RefusedError, SdsError, StepError
+from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.copy_target import Remote, is_ready
 from sdsk8s.model.copying import Entry, Listing
@@ -50,9 +48,9 @@ def update_copy(names: tuple[str, ...], options: Options) -> int:
             " update NAME once, and then update NAME --copy",
         )
     if not options.yes and not options.dry_run:
-        need_terminal("update --copy", "--yes")
-        if not confirm("copy code into the running pods of", ", ".join(c.name for c in chosen)):
-            click.echo("not confirmed: nothing was changed", err=True)
+        session.console.need_terminal("update --copy")
+        if not session.console.confirm("copy code into the running pods of", ", ".join(c.name for c in chosen)):
+            session.console.note("not confirmed: nothing was changed")
             return 0
     endpoint = open_endpoint(session.site.context, options.kubeconfig, session.site.namespace)
     codes = [_update_one(session, endpoint, c, options) for c in chosen]
@@ -72,7 +70,7 @@ def _update_one(session: Session, endpoint: Endpoint, component: Component, opti
         found = upload_all(endpoint, Upload(source, CODE, mine, settings, ephemeral=True), options)
         done |= found
         for pod in mine:
-            to_name = str(pod["metadata"]["name"])
+            to_name = kube.name(pod)
             result = found[to_name]
             supervised = (pod["metadata"].get("labels") or {}).get(SUPERVISED) == "true"
             if isinstance(result, Outcome) and result.how and not supervised:

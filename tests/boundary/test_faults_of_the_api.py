@@ -13,7 +13,7 @@ from fake_apiserver import FakeApiServer, Handler, times
 from kubernetes import client
 
 from sdsk8s.backends.kubernetes.api import Cluster
-from sdsk8s.backends.kubernetes.leases import Lock, lock_version
+from sdsk8s.backends.kubernetes.leases import Lock
 from sdsk8s.backends.kubernetes.verdict import Gone, RolloutReady
 from sdsk8s.backends.kubernetes.wait import wait
 from sdsk8s.errors import ClusterError, RefusedError, WaitError
@@ -273,15 +273,15 @@ def test_of_many_at_once_exactly_one_gets_the_lock(cluster: Cluster) -> None:
 
 
 def test_a_lock_tells_whether_another_run_was_in_between(cluster: Cluster) -> None:
-    assert lock_version(cluster, "site") == ""  # never taken
+    assert Lock(cluster, "site", "", "").version() == ""  # never taken
     ours = Lock(cluster, "site", "ann", "update", run_id="r1")
     with ours.held():
         assert ours.found == ""
-        assert lock_version(cluster, "site") == ""  # held: its holder may change things without touching the lock
-    before = lock_version(cluster, "site")
+        assert Lock(cluster, "site", "", "").version() == ""  # held: its holder may change things
+    before = Lock(cluster, "site", "", "").version()
     with ours.held():
         assert ours.found == before != ""
-    before = lock_version(cluster, "site")
+    before = Lock(cluster, "site", "", "").version()
     with Lock(cluster, "site", "bob", "stop", run_id="r2").held():
         pass
     with ours.held():

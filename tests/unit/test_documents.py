@@ -20,7 +20,7 @@ from conftest import as_published
 from legacy_shim.main import run
 from legacy_shim.table import children
 from legacy_shim.verbs.help import entries
-from sdsk8s.backends.kubernetes.script import kubectl_script
+from sdsk8s.console.kubectl_script import kubectl_script
 from sdsk8s.console.report import report_as_dict
 from sdsk8s.errors import RefusedError
 from sdsk8s.planner.describe import plan_as_dict

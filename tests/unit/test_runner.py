@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sdsk8s.console.report import print_report
+from sdsk8s.console.report import report_lines
 from sdsk8s.errors import StepError
 from sdsk8s.planner.steps import Apply, Delete, Group, Plan, Step
 from sdsk8s.runner.journal import Journal, new_run_id, read_runs
@@ -149,7 +149,6 @@ def test_the_table_says_how_long_a_component_took_and_not_the_sum_of_its_waits(
             time.sleep(0.2)
 
     report = run(plan, Recorder(act), Journal(tmp_path, new_run_id(), plan), Quiet())
-    print_report(plan, report)
-    rows = [line for line in capsys.readouterr().out.splitlines() if "3 done" in line]
+    rows = [line for line in report_lines(plan, report) if "3 done" in line]
     total = sum(o.seconds or 0.0 for o in report.outcomes)
     assert len(rows) == 1 and 0.2 <= float(rows[0].split()[-2]) <= total - 0.3

@@ -16,12 +16,14 @@ import pytest
 import yaml
 
 import legacy_shim.dispatch
-import sdsk8s.verbs.conduct
+import legacy_shim.verbs.operate
+from legacy_shim.console import LegacyConsole
 from legacy_shim.grammar import Verb
 from legacy_shim.main import run
 from legacy_shim.table import TABLE, children
 from sdsk8s.errors import Interrupted, PartialError, RefusedError
 from sdsk8s.planner.steps import Group, Plan, Scale
+from sdsk8s.verbs.conduct import Planned
 from sdsk8s.verbs.options import TWINS, Options, from_environment
 
 FOLDER = Path(__file__).parent.parent / "cases"
@@ -143,7 +145,8 @@ def test_variables_are_twins_of_options(monkeypatch: pytest.MonkeyPatch) -> None
     [(0, 0), (1, 1), (2, 2), (3, 1), (4, 1), (130, 1)],
 )
 def test_exit_codes_are_those_of_the_legacy_tool(result: int, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sdsk8s.verbs.conduct, "operate", lambda *a, **kw: result)
+    monkeypatch.setattr(legacy_shim.verbs.operate, "session", lambda options: None)
+    monkeypatch.setattr(legacy_shim.verbs.operate.start_verb, "run", lambda *a: result)
     assert run(["start", "all", "-f"]) == code
 
 
@@ -152,7 +155,8 @@ def test_errors_end_with_1(error: BaseException, monkeypatch: pytest.MonkeyPatch
     def operate(*a: Any, **kw: Any) -> int:
         raise error
 
-    monkeypatch.setattr(sdsk8s.verbs.conduct, "operate", operate)
+    monkeypatch.setattr(legacy_shim.verbs.operate, "session", lambda options: None)
+    monkeypatch.setattr(legacy_shim.verbs.operate.start_verb, "run", operate)
     assert run(["start", "all", "-f"]) == 1
 
 
@@ -162,9 +166,9 @@ def test_a_declined_prompt_ends_with_0(
     plan = Plan("stop", "mozart", "sds", Group("", (Scale("asked", "Deployment", "web", 1, 0, record=1),)), ())
     (tmp_path / "config").write_text("MOZART_PVT_IP: 127.0.0.1\n")
     monkeypatch.setenv("SDS_HOME", str(tmp_path))
-    monkeypatch.setattr(sdsk8s.verbs.conduct, "need_terminal", lambda *a: None)
-    monkeypatch.setattr(sdsk8s.verbs.conduct, "make_plan", lambda *a, **kw: (plan, {}))
-    monkeypatch.setattr(sdsk8s.verbs.conduct, "confirm", lambda *a, **kw: False)
+    monkeypatch.setattr(LegacyConsole, "need_terminal", lambda *a: None)
+    monkeypatch.setattr(legacy_shim.verbs.operate.stop_verb, "plan", lambda *a: Planned(plan))
+    monkeypatch.setattr(LegacyConsole, "confirm", lambda *a: False)
     assert run(["stop", "mozart"]) == 0
     assert "nothing was changed" in capsys.readouterr().err
 

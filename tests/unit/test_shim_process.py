@@ -67,22 +67,25 @@ def test_update_of_a_component_without_workloads_is_refused(home: Path) -> None:
     ],
 )
 def test_prompt_answers(typed: str, answer: bool) -> None:
-    code, shown = on_terminal("from sdsk8s.console.confirm import confirm; exit(10 + confirm('start', 'all'))", typed)
+    code, shown = on_terminal(
+        "from sdsk8s.console.console import Console; exit(10 + Console().confirm('start', 'all'))", typed
+    )
     assert code == 10 + answer
     assert "Starting components: all. Continue [y/n]" in shown
 
 
 @pytest.mark.parametrize(("typed", "told"), [("yes\n", True), ("Y\n", True), ("y\n", False)])
 def test_an_answer_that_was_a_no_is_pointed_out(typed: str, told: bool) -> None:
-    call = "from sdsk8s.console.confirm import confirm; confirm('start', 'all', legacy=True)"
+    call = "from legacy_shim.console import LegacyConsole; LegacyConsole().confirm('start', 'all')"
     assert ("the legacy tool took it for no" in on_terminal(call, typed)[1]) == told
 
 
 def test_ctrl_c_at_the_prompt_ends_with_1() -> None:
     code, _ = on_terminal(
-        "import sdsk8s.verbs.conduct as o, sys; from sdsk8s.console.confirm import confirm\n"
+        "import legacy_shim.verbs.operate as o, sys; from legacy_shim.console import LegacyConsole\n"
         "from legacy_shim.main import run\n"
-        "o.operate = lambda verb, target, *a, **kw: confirm(verb, target); sys.exit(run(['start', 'mozart']))",
+        "o.start = lambda options, component: LegacyConsole().confirm('start', component)\n"
+        "sys.exit(run(['start', 'mozart']))",
         "\x03",
     )
     assert code == 1

@@ -226,7 +226,7 @@ def test_what_changes_while_a_person_is_asked_is_not_written(site: SiteFolder, m
         site.file.write_text("of somebody else\n")
         return True
 
-    monkeypatch.setattr("sdsk8s.console.confirm.need_terminal", lambda *_: None)
+    monkeypatch.setattr("sdsk8s.console.console.Console.need_terminal", lambda *_: None)
     monkeypatch.setattr("click.confirm", edited_meanwhile)
     assert site.files("upgrade") == 4
     assert site.file.read_text() == "of somebody else\n" and site.backups() == []

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 LABEL_PREFIX = "org.opencontainers.image."
 IMAGE_LABEL = "sdsk8s.image"
-SITE_LABEL = "sdsk8s.site"
-"""Images with these two labels are ours."""
+"""Images with this label and SITE_LABEL are ours."""
 CODE_STAGE = "code"
 CODE_LAYER = "\nFROM scratch\nCOPY --from=code /build/code/ /\n"
 """As the Dockerfiles of packages end: what `update --ndeps` lays over the layers that run."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sdsk8s.backends.docker.build_lock import one_at_a_time
 from sdsk8s.errors import ConfigError, ImageError
 from sdsk8s.model.catalogue import Catalogue
-from sdsk8s.model.image import ImageSpec, untagged
+from sdsk8s.model.image import SITE_LABEL, ImageSpec, untagged
 from sdsk8s.model.names import unknown
 from sdsk8s.model.site import Site
 from sdsk8s.render.images import content_tag, image_ref
@@ -350,8 +350,6 @@ class Images:
         return oci_labels(recipe.spec, ref, self.workshop.revisions(recipe.spec), labels)
 
     def _site_labels(self) -> dict[str, str]:
-        from sdsk8s.backends.docker.builder import SITE_LABEL
-
         return {SITE_LABEL: self._site.name}
 
     def _parent(self, recipe: Recipe, say: Say, logs: Path) -> str | None:

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 from sdsk8s.backends.kubernetes.failures import ApiError, FieldConflict
 from sdsk8s.backends.kubernetes.kinds import KINDS, Kind, discovered, path, root
-from sdsk8s.backends.kubernetes.ownership import MANAGER, adopted
+from sdsk8s.backends.kubernetes.ownership import adopted
 from sdsk8s.backends.kubernetes.transport import Load, Transport, lines
 from sdsk8s.errors import ClusterError
-from sdsk8s.model.names import unknown
+from sdsk8s.model.names import FIELD_MANAGER, unknown
 
 Object = dict[str, Any]
 Objects = list[Object]
@@ -144,7 +144,7 @@ class Cluster:
         A conflict is an ApiError that names every field and its owner; force takes those fields over. What plain
         `kubectl apply` has left behind becomes ours, so that fields which a later manifest drops do go away.
         """
-        query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
         query |= {"force": "true"} if force else {}
         query |= {"dryRun": "All"} if dry_run else {}
         where = self._path_of(obj)
@@ -167,7 +167,7 @@ class Cluster:
 
     def _own(self, where: str, owners: Sequence[dict[str, Any]], version: str) -> None:
         self.request(
-            "PATCH", where, query={"fieldManager": MANAGER}, content=_PATCHES["json"],
+            "PATCH", where, query={"fieldManager": FIELD_MANAGER}, content=_PATCHES["json"],
             body=[
                 {"op": "replace", "path": "/metadata/managedFields", "value": owners},
                 {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
@@ -186,12 +186,12 @@ class Cluster:
 
     def create(self, obj: Mapping[str, Any]) -> Object:
         return self.request(
-            "POST", self._path_of(obj, collection=True), query={"fieldManager": MANAGER}, body=obj, retry=False
+            "POST", self._path_of(obj, collection=True), query={"fieldManager": FIELD_MANAGER}, body=obj, retry=False
         )
 
     def replace(self, obj: Mapping[str, Any]) -> Object:
         """PUT with the object's resourceVersion: fails with code 409 when somebody was faster."""
-        return self.request("PUT", self._path_of(obj), query={"fieldManager": MANAGER}, body=obj, retry=False)
+        return self.request("PUT", self._path_of(obj), query={"fieldManager": FIELD_MANAGER}, body=obj, retry=False)
 
     def patch(
         self,
@@ -203,7 +203,7 @@ class Cluster:
         type: Literal["merge", "json", "strategic"] = "merge",
     ) -> Object:
         return self.request(
-            "PATCH", self.path(kind, name, subresource), query={"fieldManager": MANAGER}, body=body,
+            "PATCH", self.path(kind, name, subresource), query={"fieldManager": FIELD_MANAGER}, body=body,
             content=_PATCHES[type],
         )  # fmt: skip
 

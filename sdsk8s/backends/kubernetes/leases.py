@@ -39,7 +39,7 @@ class Lock:
 
     holder     user@host
     lost       why the lock is ours no longer, empty while it is; on_lost is called with it from the renewal thread
-    found      version of the Lease that we took over, as in lock_version(); empty when there was none
+    found      version of the Lease that we took over, as in version(); empty when there was none
     """
 
     def __init__(
@@ -68,6 +68,17 @@ class Lock:
         """None when nobody holds it."""
         lease = self._cluster.get("Lease", self.name)
         return None if lease is None else self._read(lease)
+
+    def version(self) -> str:
+        """Of a lock that nobody holds: a Lock with the same `found` later was taken before anybody else got it.
+
+        "" while it is held, when it was never taken, and when it may not be read.
+        """
+        try:
+            lease = self._cluster.get("Lease", self.name)
+        except ApiError:
+            return ""
+        return "" if lease is None or (lease.get("spec") or {}).get("holderIdentity") else _version(lease)
 
     @contextmanager
     def held(self, wait: float = 0, say: Callable[[str], None] = lambda text: None) -> Iterator[None]:
@@ -184,18 +195,6 @@ class Lock:
 
     def _now(self) -> str:
         return self._cluster.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def lock_version(cluster: Cluster, name: str) -> str:
-    """Of a lock that nobody holds: a Lock with the same `found` later was taken before anybody else got it.
-
-    "" while it is held, when it was never taken, and when it may not be read.
-    """
-    try:
-        lease = cluster.get("Lease", name)
-    except ApiError:
-        return ""
-    return "" if lease is None or (lease.get("spec") or {}).get("holderIdentity") else _version(lease)
 
 
 def _version(lease: dict[str, Any] | None) -> str:

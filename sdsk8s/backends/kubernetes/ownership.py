@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-MANAGER = "sdsk8s"
+from sdsk8s.model.names import FIELD_MANAGER
+
 CLIENT_SIDE = "kubectl-client-side-apply"
 """The manager that plain `kubectl apply` leaves behind."""
 
 
-def foreign_fields(obj: Mapping[str, Any], ours: str = MANAGER) -> dict[str, list[str]]:
+def foreign_fields(obj: Mapping[str, Any], ours: str = FIELD_MANAGER) -> dict[str, list[str]]:
     """{manager: [field paths]} of those who set fields by hand or by another tool; status does not count."""
     out: dict[str, list[str]] = {}
     for entry in obj.get("metadata", {}).get("managedFields") or ():
@@ -21,7 +22,7 @@ def foreign_fields(obj: Mapping[str, Any], ours: str = MANAGER) -> dict[str, lis
     return out
 
 
-def adopted(obj: Mapping[str, Any], ours: str = MANAGER) -> list[dict[str, Any]] | None:
+def adopted(obj: Mapping[str, Any], ours: str = FIELD_MANAGER) -> list[dict[str, Any]] | None:
     """managedFields with all that `kubectl apply` owns given to our applied set; None when there is none.
 
     Without that, a field which `kubectl apply` has set and a later manifest drops would stay for ever: it is its

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 
 from sdsk8s.model import kube
+from sdsk8s.model.names import FIELD_MANAGER
 from sdsk8s.planner.steps import Apply, Build, Exec, Plan, Step
 from sdsk8s.render.digests import pin_digests
 
@@ -34,11 +35,9 @@ def _command(step: Step, namespace: str, digests: Mapping[str, str]) -> list[str
         return [f"kubectl -n {namespace} exec {pod} -c {step.container} -- {shlex.join(step.command)}"]
     if not isinstance(step, Apply):
         return [step.by_hand(namespace)]
-    from sdsk8s.backends.kubernetes.ownership import MANAGER
-
-    kind, name = kube.key(step.obj)
+    kind, name = kube.kind(step.obj), kube.name(step.obj)
     where = "" if kind == "Namespace" else f" -n {namespace}"
-    apply = f"kubectl{where} apply --server-side --field-manager={MANAGER} --force-conflicts -f -"
+    apply = f"kubectl{where} apply --server-side --field-manager={FIELD_MANAGER} --force-conflicts -f -"
     if kind == "Secret":
         return [f"sdsk8s render --only secret/{name} --show-secrets -o json | {apply}"]
     return [f"{apply} <<'EOF'", json.dumps(pin_digests(step.obj, digests), indent=1), "EOF"]
