@@ -11,7 +11,7 @@ from sdsk8s.errors import RefusedError, SdsError, UsageError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import unknown
-from sdsk8s.model.pods import is_ready
+from sdsk8s.model.readiness import is_ready
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes.api import Cluster

@@ -14,7 +14,7 @@ from sdsk8s.errors import RefusedError, StepError, UsageError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import COMPONENT, PART_OF, WORKLOADS
-from sdsk8s.model.pods import pod_facts
+from sdsk8s.model.readiness import pod_facts
 from sdsk8s.verbs import start as start_verb
 from sdsk8s.verbs import stop as stop_verb
 from sdsk8s.verbs import update as update_verb

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sdsk8s.console.colour import paint
-from sdsk8s.model.pods import Program
 from sdsk8s.model.status import ACTIVE, ComponentStatus, Store, SystemStatus, Workload
+from sdsk8s.model.supervisord import SupervisedProgram
 
 WIDTH = 40
 TPS, SUPERVISED = "third-party services", "supervised services"
@@ -97,11 +97,11 @@ def _state(w: Workload) -> str:
     return text + (f", {w.updated}/{w.desired} updated" if w.updated < w.desired else "")
 
 
-def _program_title(p: Program) -> str:
+def _program_title(p: SupervisedProgram) -> str:
     return f"[{p.pod}] {p.name}"
 
 
-def _program(p: Program, width: int, colour: bool) -> str:
+def _program(p: SupervisedProgram, width: int, colour: bool) -> str:
     good = p.state in GOOD_PROGRAMS
     state = paint(f"{p.state:<8}", "green" if good else "red", colour)
     return f"{_program_title(p):<{width}} {state} {p.words}".rstrip()

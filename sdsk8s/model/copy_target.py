@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sdsk8s.errors import RefusedError, StepError, UsageError
 from sdsk8s.model import kube
 from sdsk8s.model.kube import Object
+from sdsk8s.model.readiness import is_ready
 
 _REMOTE = re.compile(r"([A-Za-z0-9][\w.-]*)(?:/([\w.-]+))?:(.*)", re.DOTALL)
 
@@ -41,12 +42,6 @@ def parse_remote(text: str) -> Remote | None:
             raise UsageError("which pod?", target=text, next="pod/NAME:PATH")
         return Remote("", part, clean, path.endswith("/"))
     return Remote(name, part, clean, path.endswith("/"))
-
-
-def is_ready(pod: Object) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
-    return ready and not kube.deleted(pod)
 
 
 def container_of(pod: Object, wanted: str) -> str:

@@ -7,6 +7,7 @@ the name of an accessor.)
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from sdsk8s.model.names import COMPONENT, SUPERVISED
@@ -98,6 +99,13 @@ def created(obj: Object) -> str:
 def deleted(obj: Object) -> bool:
     """Its deletion has been asked for; a pod may still run until its grace period is over."""
     return bool(meta(obj).get("deletionTimestamp"))
+
+
+def changed(obj: Object) -> datetime | None:
+    """When its spec or metadata were last written, to the second; None where the server has not said."""
+    entries = [e for e in _list(meta(obj).get("managedFields")) if e.get("subresource") != "status"]
+    stamps = [str(e["time"]) for e in entries if e.get("time")]
+    return max((datetime.fromisoformat(s) for s in stamps), default=None)
 
 
 def generation(obj: Object) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sdsk8s.model import kube
 from sdsk8s.model.names import APPLIED, REPLICAS
+from sdsk8s.model.rollout import rollout
 
 Object = Mapping[str, Any]
 
@@ -39,17 +40,11 @@ class Observed:
         return int(value) if value.isdigit() else None
 
     def ready(self, kind: str, name: str) -> bool:
-        """True when every desired replica of the newest revision is ready, and no replica of an older one is left."""
+        """True when its rollout is complete: what a wait for it would say."""
         obj = self.get(kind, name)
         if obj is None:
             return False
-        want = kube.replicas(obj)
-        status = obj.get("status", {})
-        return (
-            int(status.get("readyReplicas", 0)) >= want
-            and int(status.get("updatedReplicas", 0)) >= max(want, int(status.get("replicas", 0)))
-            and int(status.get("observedGeneration", 0)) >= int(obj.get("metadata", {}).get("generation", 0))
-        )
+        return rollout(obj).complete
 
     def pods(self, component: str) -> list[Object]:
         """The component's pods, those of finished Jobs left out."""

@@ -14,8 +14,10 @@ from sdsk8s.model.exposure import Url, service_urls
 from sdsk8s.model.kube import Object
 from sdsk8s.model.names import WORKLOADS
 from sdsk8s.model.observed import Observed
-from sdsk8s.model.pods import PodFacts, Program, matches, over, pod_facts
+from sdsk8s.model.readiness import PodFacts, pod_facts
+from sdsk8s.model.rollout import rollout, rollout_trouble
 from sdsk8s.model.site import Site
+from sdsk8s.model.supervisord import SupervisedProgram
 
 ACTIVE, INACTIVE, UNKNOWN = "ACTIVE", "INACTIVE", "UNKNOWN"
 
@@ -42,7 +44,7 @@ class Workload:
     bundle: str = ""
     trouble: str = ""
     pods: tuple[PodFacts, ...] = ()
-    programs: tuple[Program, ...] = ()
+    programs: tuple[SupervisedProgram, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class ComponentStatus:
     workloads: tuple[Workload, ...] = ()
     urls: tuple[Url, ...] = ()
     ok: bool = True
-    programs: tuple[Program, ...] = ()
+    programs: tuple[SupervisedProgram, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,8 @@ class Probes:
     """
 
     stores: Mapping[str, Sequence[Answer]] = field(default_factory=dict)
-    programs: Mapping[str, Sequence[Program] | str] = field(default_factory=dict)
-    hosts: Mapping[str, Sequence[Program] | str] = field(default_factory=dict)
+    programs: Mapping[str, Sequence[SupervisedProgram] | str] = field(default_factory=dict)
+    hosts: Mapping[str, Sequence[SupervisedProgram] | str] = field(default_factory=dict)
     urls: Mapping[str, bool] = field(default_factory=dict)
     nodes: Sequence[str] = ()
 
@@ -139,17 +141,17 @@ def component_status(
     stores_ok = all(s.state == ACTIVE or s.where != "kubernetes" or s.down_by_choice for s in stores)
     if state not in ("stopped", "not deployed"):
         stores_ok = all(s.state == ACTIVE or s.where != "kubernetes" for s in stores)
-    programs_ok = all(p.state in ("RUNNING", "STARTING", "EXITED") for w in loads for p in w.programs)
+    programs_ok = all(p.ok for w in loads for p in w.programs)
     ok = state not in ("not ready", "updating") and stores_ok and programs_ok
     return ComponentStatus(*head, state, "", stores, loads, _urls(component, live, probes), ok)
 
 
-def _on_machine(component: Component, where: str, found: Sequence[Program] | str) -> ComponentStatus:
+def _on_machine(component: Component, where: str, found: Sequence[SupervisedProgram] | str) -> ComponentStatus:
     """A component under supervisord on a virtual machine; words instead of programs mean that it could not be asked."""
     head = (component.name, component.title, where)
     if isinstance(found, str):
         return ComponentStatus(*head, "elsewhere", found, ok=False)
-    ok = all(p.state in ("RUNNING", "STARTING", "EXITED") for p in found)
+    ok = all(p.ok for p in found)
     return ComponentStatus(*head, "elsewhere", "on a virtual machine", ok=ok, programs=tuple(found))
 
 
@@ -170,40 +172,36 @@ def workloads(component: Component, live: Observed, probes: Probes, now: datetim
 
 
 def _workload(kind: str, name: str, obj: Object, live: Observed, probes: Probes, now: datetime) -> Workload:
-    spec, status = obj.get("spec", {}), obj.get("status") or {}
-    desired = int(spec.get("replicas", 1))
-    want = kube.selector(obj)
-    pods = tuple(
-        sorted(
-            (pod_facts(p, now) for p in live.objects.get("Pod", {}).values() if matches(p, want) and not over(p)),
-            key=lambda p: p.name,
-        )
-    )
-    ready = min(int(status.get("readyReplicas") or 0), desired)
-    state = "ready" if live.ready(kind, name) else "updating" if ready == desired else "not ready"
+    want, every = kube.selector(obj), live.objects.get("Pod", {}).values()
+    mine = [pod_facts(p, now) for p in every if kube.matches(p, want) and not kube.finished(p)]
+    pods = tuple(sorted(mine, key=lambda p: p.name))
+    at = rollout(obj)
+    state = "ready" if at.complete else "updating" if at.ready == at.desired else "not ready"
+    sets = live.objects.get("ReplicaSet")
+    trouble = rollout_trouble({**obj, "kind": kind}, None if sets is None else list(sets.values()))
     ages = [p.age for p in pods if p.age is not None]
     return Workload(
         kind=kind,
         name=name,
-        state="stopped" if desired == 0 else state,
-        ready=ready,
-        desired=desired,
-        updated=int(status.get("updatedReplicas") or 0),
+        state="stopped" if at.desired == 0 else state,
+        ready=at.ready,
+        desired=at.desired,
+        updated=at.updated,
         recorded=live.recorded(kind, name),
         restarts=sum(p.restarts for p in pods),
         age=min(ages) if ages else None,
         nodes=tuple(sorted({p.node for p in pods if p.node})),
         image=_tag(obj),
         bundle=kube.annotation(kube.pod_template(obj), BUNDLE),
-        trouble=_trouble(status),
+        trouble=f"{trouble.reason}: {trouble.words}" if trouble else "",
         pods=pods,
         programs=tuple(program for p in pods for program in _programs(p.name, probes)),
     )
 
 
-def _programs(pod: str, probes: Probes) -> list[Program]:
+def _programs(pod: str, probes: Probes) -> list[SupervisedProgram]:
     found = probes.programs.get(pod, ())
-    return [Program(pod, "supervisord", UNKNOWN, found)] if isinstance(found, str) else list(found)
+    return [SupervisedProgram(pod, "supervisord", UNKNOWN, found)] if isinstance(found, str) else list(found)
 
 
 def _store(site: Site, store: Component, label: str, live: Observed, probes: Probes) -> Store:
@@ -258,10 +256,3 @@ def _tag(obj: Object) -> str:
     ref, _, digest = str(first.get("image", "")).partition("@")
     name, _, tag = ref.rpartition(":")
     return tag if name and "/" not in tag else digest.removeprefix("sha256:")[:12]
-
-
-def _trouble(status: Object) -> str:
-    for c in status.get("conditions") or ():
-        if c.get("type") == "ReplicaFailure" and c.get("status") == "True":
-            return f"{c.get('reason', '')}: {c.get('message', '')}"
-    return ""

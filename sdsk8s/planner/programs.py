@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from sdsk8s.errors import UsageError
 from sdsk8s.model.names import unknown
-from sdsk8s.model.pods import Program
+from sdsk8s.model.supervisord import SupervisedProgram
 from sdsk8s.planner.steps import Group, Node, Plan, Supervise
 
 
 def plan_programs(
-    verb: str, target: str, program: str, found: Mapping[tuple[str, str], Sequence[Program]], namespace: str
+    verb: str, target: str, program: str, found: Mapping[tuple[str, str], Sequence[SupervisedProgram]], namespace: str
 ) -> Plan:
     """One step per pod, one pod after the other.
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from sdsk8s.model import kube
 from sdsk8s.model.names import REPLICAS
+from sdsk8s.model.supervisord import supervisorctl
 
 Object = Mapping[str, Any]
 
@@ -307,7 +308,7 @@ class Supervise(Step):
 
     @property
     def command(self) -> tuple[str, ...]:
-        return ("supervisorctl", "-c", "/opt/sds/etc/supervisord.conf", self.action, *self.programs)
+        return supervisorctl(self.action, *self.programs)
 
     def title(self) -> str:
         return f"{self.action} {' '.join(self.programs)} in {self.pod}"

@@ -25,10 +25,10 @@ from sdsk8s.model.kube import Object
 from sdsk8s.model.mounts import Place, check_place, place
 from sdsk8s.model.names import COMPONENT, DRIFT, SUPERVISED
 from sdsk8s.model.site import Site
+from sdsk8s.model.supervisord import supervisorctl
 from sdsk8s.site.folder import home_folder, load_site
 from sdsk8s.verbs.options import Options
 
-SUPERVISORCTL = ["/opt/sds/venv/bin/supervisorctl", "-c", "/opt/sds/etc/supervisord.conf", "restart", "all"]
 _AT_ONCE = 16
 
 
@@ -164,7 +164,7 @@ def _restart(endpoint: Endpoint, to: Target) -> None:
     from sdsk8s.backends.kubernetes.copy.stream import Stream
     from sdsk8s.errors import StepError
 
-    stream = Stream(endpoint, to.pod, to.container, SUPERVISORCTL)
+    stream = Stream(endpoint, to.pod, to.container, list(supervisorctl("restart", "all")))
     stream.close_input()
     said = stream.rest().decode(errors="replace")
     stream.shut()

@@ -6,7 +6,7 @@ from sdsk8s.errors import RefusedError, StepError, UsageError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import unknown
-from sdsk8s.model.pods import supervised
+from sdsk8s.model.supervisord import askable
 from sdsk8s.model.target import Target
 from sdsk8s.planner.kubernetes import workloads
 from sdsk8s.planner.programs import plan_programs
@@ -22,7 +22,8 @@ def plan(session: Session, verb: str, component: Component, workload: str, progr
     if aim.workload not in known:
         words = unknown(aim.workload, known)
         raise UsageError(f'no workload is called "{aim.workload}"', target=str(aim), words=words)
-    pods = [p for p in session.cluster.list("Pod", f"app.kubernetes.io/name={aim.workload}") if supervised(p)]
+    every = session.cluster.list("Pod", f"{kube.NAME_LABEL}={aim.workload}")
+    pods = [p for p in every if askable(p)]
     if not pods:
         raise RefusedError(
             f"{aim.workload} has no running pod with supervised programs",
@@ -33,6 +34,6 @@ def plan(session: Session, verb: str, component: Component, workload: str, progr
     for pod in pods:
         programs = ask_supervisord(session.cluster, pod)
         if isinstance(programs, str):
-            raise StepError(programs, target=f"pod {pod['metadata']['name']}", next="sdsk8s status")
-        found[(kube.name(pod), str(pod["spec"]["containers"][0]["name"]))] = programs
+            raise StepError(programs, target=f"pod {kube.name(pod)}", next="sdsk8s status")
+        found[(kube.name(pod), kube.default_container(pod))] = programs
     return Planned(plan_programs(verb, str(aim), aim.program, found, session.site.namespace))

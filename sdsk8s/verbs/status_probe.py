@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,17 +14,24 @@ from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.exposure import node_addresses, service_urls
 from sdsk8s.model.kube import Object
+from sdsk8s.model.names import PART_OF
 from sdsk8s.model.observed import Observed
 from sdsk8s.model.parallel import together
-from sdsk8s.model.pods import Program, parse_supervisorctl, supervised
 from sdsk8s.model.status import Answer, Probes
+from sdsk8s.model.supervisord import (
+    SupervisedProgram,
+    askable,
+    host_socket,
+    host_supervisorctl,
+    parse_status,
+    supervisorctl,
+)
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes.api import Cluster
     from sdsk8s.verbs.session import Session
 
 KINDS = ("Deployment", "StatefulSet", "Pod", "Service")
-SUPERVISORCTL = ["/opt/sds/venv/bin/supervisorctl", "-c", "/opt/sds/etc/supervisord.conf", "status"]
 ASK_SECONDS = 5.0
 """For one store or supervisord; everything together may take a little longer."""
 SSH_SECONDS = 45.0
@@ -45,7 +53,7 @@ def gather(session: Session, chosen: list[Component]) -> tuple[Observed, Probes]
     if machines and not here:  # a site that is all virtual machines has no cluster to ask
         return Observed(), _probes(together(machines, SSH_SECONDS), [])
     cluster = session.cluster
-    live = Observed(objects=snapshot(cluster, KINDS))
+    live = Observed(objects=_with_replica_sets(cluster, snapshot(cluster, KINDS)))
     names = {c.name for c in here}
     asked = {s.store for c in here for s in c.services} | {c.name for c in here if c.store}
     stores = session.here([session.catalogue.get(name) for name in sorted(asked)])
@@ -57,7 +65,7 @@ def gather(session: Session, chosen: list[Component]) -> tuple[Observed, Probes]
             if kube.running(pod):
                 jobs["store", store.name, kube.name(pod)] = partial(_ask_store, cluster, store, kube.name(pod))
     for pod in live.objects.get("Pod", {}).values():
-        if kube.component(pod) in names and supervised(pod):
+        if kube.component(pod) in names and askable(pod):
             jobs["programs", "", kube.name(pod)] = partial(ask_supervisord, cluster, pod)
     for service in live.objects.get("Service", {}).values():
         if kube.component(service) in names:
@@ -66,10 +74,18 @@ def gather(session: Session, chosen: list[Component]) -> tuple[Observed, Probes]
     return live, _probes(together(jobs, SSH_SECONDS if machines else ASK_SECONDS + 3), nodes)
 
 
+def _with_replica_sets(cluster: Cluster, objects: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """ReplicaSets are read where a Deployment reports a failure, which may be that of an old one."""
+    if any(kube.holds(d, "ReplicaFailure") for d in objects.get("Deployment", {}).values()):
+        with suppress(ClusterError):  # an account that may not: what the Deployment says has to do
+            objects["ReplicaSet"] = {kube.name(r): r for r in cluster.list("ReplicaSet", f"{PART_OF}=sds")}
+    return objects
+
+
 def _probes(found: dict[tuple[str, str, str], Any], nodes: list[str]) -> Probes:
     stores: dict[str, list[Answer]] = {}
-    programs: dict[str, list[Program] | str] = {}
-    hosts: dict[str, list[Program] | str] = {}
+    programs: dict[str, list[SupervisedProgram] | str] = {}
+    hosts: dict[str, list[SupervisedProgram] | str] = {}
     urls: dict[str, bool] = {}
     for (what, group, name), result in found.items():
         failure = _words(result) if isinstance(result, SdsError) else ""
@@ -93,20 +109,20 @@ def _ask_store(cluster: Cluster, store: Component, pod: str) -> Answer:
     return Answer(pod, done.code == 0, text.splitlines()[-1] if text and done.code else "")
 
 
-def ask_supervisord(cluster: Cluster, pod: Object) -> list[Program] | str:
+def ask_supervisord(cluster: Cluster, pod: Object) -> list[SupervisedProgram] | str:
     from sdsk8s.backends.kubernetes.exec import exec_
 
-    name, container = kube.name(pod), kube.main_containers(pod)[0]["name"]
-    done = exec_(cluster, name, container, SUPERVISORCTL, timeout=ASK_SECONDS)
+    name, container = kube.name(pod), kube.default_container(pod)
+    done = exec_(cluster, name, container, list(supervisorctl("status")), timeout=ASK_SECONDS)
     text = done.stdout.decode(errors="replace")
     # The exit code says no more than the lines do: it is 3 as soon as one program does not run.
-    programs = parse_supervisorctl(name, text)
+    programs = parse_status(name, text)
     if not programs:
         return f"supervisord does not answer: {(done.stderr.decode(errors='replace') or text).strip()[-300:]}"
     return programs
 
 
-def _ask_machine(session: Session, component: Component) -> list[Program] | str:
+def _ask_machine(session: Session, component: Component) -> list[SupervisedProgram] | str:
     """`supervisorctl status` in the component's folder on its host, as the legacy tool asked it."""
     from sdsk8s.backends.ssh import Remote
 
@@ -117,10 +133,10 @@ def _ask_machine(session: Session, component: Component) -> list[Program] | str:
         return f"no configured host, skipping: {component.ssh.address} is empty"
     home = f"{config.get('OPS_HOME', '')}/{component.ssh.home}"
     remote = Remote(str(address), key=config.get("KEY_FILENAME"), known_hosts=session.home / "known_hosts")
-    if remote.run(["test", "-S", f"{home}/run/supervisor.sock"]).code != 0:
-        return f"supervisord not running on {address} (no {home}/run/supervisor.sock)"
-    done = remote.run([f"{home}/bin/supervisorctl", "-c", f"{home}/etc/supervisord.conf", "status"])
-    programs = parse_supervisorctl(remote.host, done.stdout)
+    if remote.run(["test", "-S", host_socket(home)]).code != 0:
+        return f"supervisord not running on {address} (no {host_socket(home)})"
+    done = remote.run(list(host_supervisorctl(home, "status")))
+    programs = parse_status(remote.host, done.stdout)
     return programs or f"supervisord on {address} does not answer: {(done.stderr or done.stdout).strip()[-300:]}"
 
 

@@ -15,12 +15,13 @@ from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source
 from sdsk8s.errors import ClusterError, RefusedError, SdsError, StepError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
-from sdsk8s.model.copy_target import Remote, is_ready
+from sdsk8s.model.copy_target import Remote
 from sdsk8s.model.copying import Entry, Listing
 from sdsk8s.model.drift import instance
 from sdsk8s.model.image import ImageSpec
 from sdsk8s.model.kube import Object
 from sdsk8s.model.names import SUPERVISED
+from sdsk8s.model.readiness import is_ready
 from sdsk8s.render.develop import CODE
 from sdsk8s.verbs.copy import Upload, find_pods, protocols, report, target_of, upload_all
 from sdsk8s.verbs.options import Options

@@ -21,9 +21,9 @@ from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.backends.kubernetes.informer import Informer
 from sdsk8s.backends.kubernetes.leases import Lock
-from sdsk8s.backends.kubernetes.verdict import RolloutReady
 from sdsk8s.backends.kubernetes.wait import wait
 from sdsk8s.errors import ClusterError, RefusedError, StepError, WaitError
+from sdsk8s.model.goals import RolloutReady
 
 PODS = "/api/v1/namespaces/sds/pods"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/sds/deployments"

@@ -14,9 +14,9 @@ from kubernetes import client
 
 from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.leases import Lock
-from sdsk8s.backends.kubernetes.verdict import Gone, RolloutReady
 from sdsk8s.backends.kubernetes.wait import wait
 from sdsk8s.errors import ClusterError, RefusedError, WaitError
+from sdsk8s.model.goals import Gone, RolloutReady
 
 PODS = "/api/v1/namespaces/sds/pods"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/sds/deployments"
@@ -225,7 +225,7 @@ def test_timeout_tells_what_was_missing(api: FakeApiServer, cluster: Cluster) ->
     api.put(PODS, pod("p", phase="Running"))
     with pytest.raises(WaitError, match="not reached within 1 s") as err:
         wait(cluster, [Gone("sdsk8s/component=a")], timeout=1)
-    assert "1 pods left: p" in err.value.words
+    assert "1 pod left: p" in err.value.words
 
 
 def test_gone_is_reached_when_the_last_pod_goes(api: FakeApiServer, cluster: Cluster) -> None:

@@ -21,9 +21,9 @@ from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.backends.kubernetes.leases import Lock
 from sdsk8s.backends.kubernetes.ownership import foreign_fields
 from sdsk8s.backends.kubernetes.snapshot import KINDS, snapshot
-from sdsk8s.backends.kubernetes.verdict import Gone, JobDone, RolloutReady
 from sdsk8s.backends.kubernetes.wait import wait
 from sdsk8s.errors import ClusterError, RefusedError, WaitError
+from sdsk8s.model.goals import Gone, JobDone, RolloutReady
 
 pytestmark = pytest.mark.lab
 OURS = {"app.kubernetes.io/part-of": "sds"}

@@ -14,6 +14,8 @@ from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.steps import Apply, Group, Plan, Record, Restart, Unstick, WaitReady
 from sdsk8s.render.changes import config_changes, tree_changes
 
+READY = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+
 
 def workload(name: str, image: str, *, kind: str = "Deployment", applied: str = "x", **spec: Any) -> dict[str, Any]:
     return {
@@ -90,7 +92,7 @@ def test_the_note_on_what_a_dead_run_left_says_what_is_done_about_it() -> None:
         "update", "app", "sds", Group("update", ()), ("app: nothing has changed", "other: nothing has changed")
     )
     rolling = workload("a", "r/a:1")
-    ready = {**rolling, "status": {"readyReplicas": 1, "updatedReplicas": 1, "replicas": 1}}
+    ready = {**rolling, "status": dict.fromkeys(READY, 1)}
     first, other = with_records(empty, [wanted], live(rolling), {}).notes
     assert "did not end: waiting for Deployment/a, then recording the revision" in first
     assert other == "other: nothing has changed"
@@ -107,7 +109,7 @@ def test_restart_of_one_workload_touches_no_other() -> None:
 
 def test_restart_and_redeploy_free_a_statefulset_that_is_not_ready() -> None:
     stuck = workload("db", "r/db:1@sha256:1", kind="StatefulSet")
-    ready = {**stuck, "status": {"readyReplicas": 1, "updatedReplicas": 1, "replicas": 1}}
+    ready = {**stuck, "status": dict.fromkeys(READY, 1)}
     after = workload("db", "r/db:1@sha256:2", kind="StatefulSet", applied="y")
 
     def names(plan: Plan) -> list[str]:

@@ -100,7 +100,12 @@ def live(case: dict[str, Any], cat: Catalogue) -> Observed:
                 n = facts.get("replicas", 1)
                 entry["spec"] = {**obj["spec"], "replicas": n}
                 ready = facts.get("ready", n)
-                entry["status"] = {"readyReplicas": ready, "updatedReplicas": n, "observedGeneration": 1}
+                entry["status"] = {
+                    "readyReplicas": ready,
+                    "availableReplicas": ready,
+                    "updatedReplicas": n,
+                    "observedGeneration": 1,
+                }
                 if "recorded" in facts:
                     entry["metadata"]["annotations"] = {
                         **entry["metadata"]["annotations"],

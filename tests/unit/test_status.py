@@ -16,9 +16,10 @@ from sdsk8s.model.component import component_from_dict
 from sdsk8s.model.exposure import node_addresses, service_urls
 from sdsk8s.model.names import COMPONENT, REPLICAS, SUPERVISED
 from sdsk8s.model.observed import Observed
-from sdsk8s.model.pods import parse_supervisorctl, pod_facts, supervised
+from sdsk8s.model.readiness import pod_facts
 from sdsk8s.model.site import Site
 from sdsk8s.model.status import Answer, Probes, SystemStatus, system_status
+from sdsk8s.model.supervisord import askable, parse_status
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 SITE = Site(home="/site", config={"SEARCH_PVT_IP": "10.0.0.9"})
@@ -86,7 +87,9 @@ def workload(name: str, component: str, replicas: int = 1, ready: int | None = N
             "template": {"spec": {"containers": [{"name": "main", "image": f"reg:5000/sds/{name}:abc@sha256:12"}]}},
         },
         "status": {
+            "replicas": replicas,
             "readyReplicas": ready,
+            "availableReplicas": ready,
             "updatedReplicas": more.get("updated", replicas),
             "observedGeneration": 1,
             "conditions": more.get("conditions", []),
@@ -265,7 +268,7 @@ def test_quota_words_are_shown() -> None:
                 ]
             },
             "CrashLoopBackOff",
-            "container main: last end: Error, exit code 3: no such db",
+            "container main: exit code 3: no such db",
         ),
         (
             {
@@ -298,7 +301,7 @@ def test_quota_words_are_shown() -> None:
                 "containerStatuses": [{"name": "main", "state": {"waiting": {"reason": "PodInitializing"}}}],
             },
             "Init",
-            "init step wait runs",
+            "init container wait runs",
         ),
         (
             {
@@ -307,8 +310,8 @@ def test_quota_words_are_shown() -> None:
                 ],
                 "containerStatuses": [{"name": "main", "state": {"waiting": {"reason": "PodInitializing"}}}],
             },
-            "Error",
-            "init step wait: Error, exit code 1",
+            "init step failed",
+            "init container wait: exit code 1",
         ),
         (
             {"containerStatuses": [{"name": "main", "state": {"running": {}}, "ready": False}]},
@@ -327,7 +330,7 @@ def test_programs_of_a_supervisord() -> None:
         "orchestrator:one-00   RUNNING   pid 7, uptime 0:01:28\n"
         "two                   FATAL     Exited too quickly (process log may have details)\n"
     )
-    programs = parse_supervisorctl("alpha-work-1", shown)
+    programs = parse_status("alpha-work-1", shown)
     assert [(p.name, p.state) for p in programs] == [("orchestrator:one-00", "RUNNING"), ("two", "FATAL")]
     status = judge(objects(), probes(programs={"alpha-work-1": programs}))
     assert not status.ok
@@ -344,11 +347,11 @@ def test_a_supervisord_without_an_answer_hides_nothing() -> None:
 
 def test_only_running_pods_are_asked_for_programs() -> None:
     asked = pod("p", "alpha", "alpha-work")
-    assert not supervised(asked)
+    assert not askable(asked)
     asked["metadata"]["labels"][SUPERVISED] = "true"
-    assert supervised(asked)
+    assert askable(asked)
     asked["metadata"]["deletionTimestamp"] = "2026-01-31T12:00:00Z"
-    assert not supervised(asked)
+    assert not askable(asked)
 
 
 def service(kind: str, **more: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ connect    connect(context, kubeconfig, namespace) -> Cluster
 api        Cluster: get list watch logs apply create replace patch scale delete conflicts proxy_get within version now
 snapshot   snapshot(cluster) -> {kind: {name: object}}, everything of ours, of Secrets metadata alone
 wait       wait(cluster, [what], timeout, on_change, informer=, cancelled=)
-verdict    RolloutReady, Gone, JobDone: what can be waited for
+wait       until goals (sdsk8s.model.goals) are reached
 informer   Informer(cluster, selector): the watches that several waits share
 exec       exec_(cluster, pod, container, argv, stdin, timeout) -> ExecResult(code, stdout, stderr, cut)
 forward    forward(cluster, service, port) -> context with "127.0.0.1:PORT"

@@ -11,14 +11,14 @@ from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.backends.kubernetes.history import History
 from sdsk8s.backends.kubernetes.informer import Informer
 from sdsk8s.backends.kubernetes.unstick import free_stuck_pods
-from sdsk8s.backends.kubernetes.verdict import Gone, JobDone, RolloutReady
 from sdsk8s.backends.kubernetes.wait import SELECTOR, wait
 from sdsk8s.backends.steps import Handlers, RunFacts, Say
 from sdsk8s.errors import StepError
 from sdsk8s.model import kube
+from sdsk8s.model.goals import Gone, JobDone, RolloutReady
 from sdsk8s.model.history import Revision, config_hash, fingerprint, images_in
 from sdsk8s.model.names import REPLICAS
-from sdsk8s.model.pods import is_ready
+from sdsk8s.model.readiness import is_ready
 from sdsk8s.planner.steps import (
     Apply,
     Delete,

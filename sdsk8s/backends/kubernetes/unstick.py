@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 
 from sdsk8s.backends.kubernetes.api import Cluster
-from sdsk8s.backends.kubernetes.verdict import change_seen, obsolete_pods
 from sdsk8s.errors import Interrupted, WaitError
 from sdsk8s.model import kube
+from sdsk8s.model.rollout import change_seen, obsolete_pods
 
 
 def free_stuck_pods(
@@ -37,7 +37,7 @@ def free_stuck_pods(
             )
         time.sleep(0.2)
     pods = cluster.list("Pod", kube.selector_text(obj))
-    names = obsolete_pods({**obj, "kind": "StatefulSet"}, pods)
+    names = [kube.name(p) for p in obsolete_pods(obj, pods)]
     for pod in names:
         cluster.delete("Pod", pod)
     return names

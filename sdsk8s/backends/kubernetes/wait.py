@@ -9,13 +9,13 @@ from typing import Any
 
 from sdsk8s.backends.kubernetes import pull_secrets
 from sdsk8s.backends.kubernetes.api import Cluster
-from sdsk8s.backends.kubernetes.events import SCALING, when
 from sdsk8s.backends.kubernetes.informer import Informer
-from sdsk8s.backends.kubernetes.judge import Opinion, judge, kinds, title
-from sdsk8s.backends.kubernetes.verdict import Goal, RolloutReady, Trouble
 from sdsk8s.errors import ClusterError, Interrupted, WaitError
 from sdsk8s.model import kube
+from sdsk8s.model.events import SCALING, when
+from sdsk8s.model.goals import Goal, Judgement, RolloutReady, judge, kinds, title
 from sdsk8s.model.names import PART_OF
+from sdsk8s.model.readiness import Trouble
 
 # Trouble must be seen this long before a wait ends: images are pulled again, claims get bound, pods crash once.
 GRACE = {
@@ -71,9 +71,9 @@ def wait(
             last_text = text
         now = time.monotonic()
         troubles = [(g, t) for g, look in looks for t in look.troubles]
-        first_seen = {t.key: first_seen.get(t.key, now) for _, t in troubles if t.ends}
+        first_seen = {t.key: first_seen.get(t.key, now) for _, t in troubles if t.hopeless}
         for goal, trouble in troubles:
-            if trouble.ends and now - first_seen[trouble.key] >= GRACE.get(trouble.reason, grace):
+            if trouble.hopeless and now - first_seen[trouble.key] >= GRACE.get(trouble.reason, grace):
                 if trouble.reason == "Unschedulable" and _node_is_coming(cluster, trouble):
                     first_seen[trouble.key] = now  # asked again after another grace
                     continue
@@ -104,7 +104,7 @@ def _hopeless(cluster: Cluster, goal: Goal, trouble: Trouble) -> WaitError:
     )
 
 
-def _late(cluster: Cluster, timeout: float, looks: list[tuple[Goal, Opinion]]) -> WaitError:
+def _late(cluster: Cluster, timeout: float, looks: list[tuple[Goal, Judgement]]) -> WaitError:
     troubles = [t for _, look in looks for t in look.troubles]
     words = [*(look.text for _, look in looks), *dict.fromkeys(f"{t.target}: {t.words}" for t in troubles if t.words)]
     words += _tail(cluster, troubles[0]) if troubles else []

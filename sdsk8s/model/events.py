@@ -1,4 +1,4 @@
-"""What warnings say about objects that cannot say it themselves. Pure functions over Event objects."""
+"""What Events of type Warning say about objects that cannot say it themselves. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sdsk8s.backends.kubernetes.verdict import Object, Trouble, pods_missing
+from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
+from sdsk8s.model.readiness import Trouble
+from sdsk8s.model.rollout import pods_missing
 
 _MISSING = re.compile(
     r'(configmap|secret)s? "[^"]+" (is forbidden|not found)|references non-existent (config|secret) key'
@@ -19,11 +22,9 @@ SCALING = {"TriggeredScaleUp", "Nominated"}
 def when(event: Object) -> datetime:
     """When it was last seen. Writers of events use one of four fields."""
     series = event.get("series") or {}
-    for value in (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"),
-                  event["metadata"].get("creationTimestamp")):  # fmt: skip
-        if value:
-            return datetime.fromisoformat(str(value))
-    return datetime(1970, 1, 1, tzinfo=UTC)
+    given = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"), kube.created(event))
+    stamp = next((str(value) for value in given if value), "")
+    return datetime.fromisoformat(stamp) if stamp else datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def about(events: Iterable[Object], uids: Iterable[str], since: datetime) -> list[Object]:
@@ -34,32 +35,36 @@ def about(events: Iterable[Object], uids: Iterable[str], since: datetime) -> lis
 
 
 def creation_refused(obj: Object, maker: str, events: Iterable[Object], since: datetime) -> Trouble | None:
-    """Pods that the controller may not make: quota, admission, Pod Security. maker: uid of who makes them."""
-    if obj.get("kind") != "Job" and not pods_missing(obj):
+    """Pods that the controller may not make: quota, admission, Pod Security. maker: uid of who makes them.
+
+    What was refused before the last change of the object is the fault of an earlier manifest, and left out.
+    """
+    if kube.kind(obj) != "Job" and not pods_missing(obj):
         return None
-    for event in reversed(about(events, {str(obj["metadata"]["uid"]), maker}, since)):
+    since = max(since, kube.changed(obj) or since)
+    for event in reversed(about(events, {kube.uid(obj), maker}, since)):
         if event.get("reason") == "FailedCreate":
-            return Trouble(f"{obj['kind']}/{obj['metadata']['name']}", "FailedCreate", str(event.get("message", "")))
+            return Trouble(kube.title(obj), "FailedCreate", str(event.get("message", "")))
     return None
 
 
 def mount_trouble(pod: Object, events: Iterable[Object], since: datetime) -> Trouble | None:
     """A pod none of whose containers has begun, since a ConfigMap, Secret or key that it mounts is not there."""
-    status = pod.get("status", {})
-    states = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    if not states or any("waiting" not in (c.get("state") or {}) for c in states):
+    states = kube.every_status(pod)
+    if not states or any("waiting" not in kube.state(c) for c in states):
         return None
-    for event in reversed(about(events, {str(pod["metadata"].get("uid", ""))}, since)):
+    name = kube.name(pod)
+    for event in reversed(about(events, {kube.uid(pod)}, since)):
         words = str(event.get("message", ""))
         if event.get("reason") == "FailedMount":
-            name = pod["metadata"]["name"]
-            return Trouble(f"pod {name}", "FailedMount", words, name, ends=bool(_MISSING.search(words)))
+            return Trouble(f"pod {name}", "FailedMount", words, name, hopeless=bool(_MISSING.search(words)))
     return None
 
 
 def claim_trouble(pod: Object, events: Iterable[Object], since: datetime) -> Trouble | None:
     """A claim of the pod that nothing will ever bind: no storage class, or one that does not exist."""
-    claims = {(v.get("persistentVolumeClaim") or {}).get("claimName") for v in pod.get("spec", {}).get("volumes") or ()}
+    volumes = kube.spec(pod).get("volumes") or ()
+    claims = {(v.get("persistentVolumeClaim") or {}).get("claimName") for v in volumes}
     found = [
         e
         for e in events
@@ -67,11 +72,9 @@ def claim_trouble(pod: Object, events: Iterable[Object], since: datetime) -> Tro
         and e["involvedObject"].get("name") in claims
         and when(e) >= since
     ]
-    for event in sorted(found, key=when, reverse=True):
-        words = str(event.get("message", ""))
-        name = pod["metadata"]["name"]
-        return Trouble(
-            f"claim {event['involvedObject']['name']} of pod {name}", str(event.get("reason", "")), words, name,
-            ends=bool(_NO_CLASS.search(words)),
-        )  # fmt: skip
-    return None
+    if not found:
+        return None
+    event = max(found, key=when)
+    words, name = str(event.get("message", "")), kube.name(pod)
+    target = f"claim {event['involvedObject']['name']} of pod {name}"
+    return Trouble(target, str(event.get("reason", "")), words, name, hopeless=bool(_NO_CLASS.search(words)))

@@ -1,31 +1,51 @@
-"""One goal against one picture of the cluster: reached, or how far, and what is in the way. Pure."""
+"""What can be waited for, and one goal against one picture of the cluster: reached, or how far, and why not. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from sdsk8s.backends.kubernetes.events import claim_trouble, creation_refused, mount_trouble
-from sdsk8s.backends.kubernetes.verdict import (
-    Goal,
-    Gone,
-    JobDone,
-    RolloutReady,
-    Trouble,
+from sdsk8s.model import kube, text
+from sdsk8s.model.events import claim_trouble, creation_refused, mount_trouble
+from sdsk8s.model.kube import Object
+from sdsk8s.model.names import COMPONENT
+from sdsk8s.model.readiness import Trouble, failed_containers, pod_summary, pod_trouble
+from sdsk8s.model.rollout import (
     change_seen,
-    failed_containers,
     job_state,
     newest_owner,
     newest_pods,
-    pod_summary,
-    pod_trouble,
-    rollout_state,
+    rollout,
     rollout_trouble,
     stuck_revision,
 )
-from sdsk8s.model.names import COMPONENT
+
+
+@dataclass(frozen=True)
+class RolloutReady:
+    """Newest revision everywhere, every replica ready."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Gone:
+    """No pod of the label selector is left; or, with a kind and name, that object is not there any more."""
+
+    selector: str = ""
+    kind: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class JobDone:
+    name: str
+
+
+Goal = RolloutReady | Gone | JobDone
 
 
 class View(Protocol):
@@ -36,7 +56,7 @@ class View(Protocol):
 
 
 @dataclass(frozen=True)
-class Opinion:
+class Judgement:
     """text: one line about the goal, then one indented line per pod."""
 
     done: bool
@@ -60,7 +80,7 @@ def title(goal: Goal) -> str:
     return f"Job/{goal.name}" if isinstance(goal, JobDone) else f"{goal.kind}/{goal.name}"
 
 
-def judge(view: View, goal: Goal, floor: Mapping[RolloutReady, int], since: datetime) -> Opinion:
+def judge(view: View, goal: Goal, floor: Mapping[RolloutReady, int], since: datetime) -> Judgement:
     """floor: generation of each workload when the wait began, older ones do not count; since: of warnings."""
     if isinstance(goal, Gone):
         return _gone(view, goal)
@@ -69,47 +89,46 @@ def judge(view: View, goal: Goal, floor: Mapping[RolloutReady, int], since: date
     return _rollout(view, goal, floor.get(goal, 0), since)
 
 
-def _gone(view: View, goal: Gone) -> Opinion:
+def _gone(view: View, goal: Gone) -> Judgement:
     if goal.kind:
-        return Opinion(view.get(goal.kind, goal.name) is None, f"{goal.kind}/{goal.name} is still there")
-    pods = [p for p in view.all("Pod") if _matches(p, goal.selector)]
-    pods = [p for p in pods if p.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
-    names = ", ".join(sorted(p["metadata"]["name"] for p in pods))
-    return Opinion(not pods, f"{len(pods)} pods left: {names}")
+        return Judgement(view.get(goal.kind, goal.name) is None, f"{goal.kind}/{goal.name} is still there")
+    want = kube.parse_selector(goal.selector)
+    names = sorted(kube.name(p) for p in view.all("Pod") if kube.matches(p, want) and not kube.finished(p))
+    return Judgement(not names, f"{text.count(len(names), 'pod')} left: {', '.join(names)}")
 
 
-def _job(view: View, goal: JobDone, since: datetime) -> Opinion:
+def _job(view: View, goal: JobDone, since: datetime) -> Judgement:
     obj = view.get("Job", goal.name)
     if obj is None:
-        return Opinion(False, f"Job/{goal.name} is not there yet")
-    done, failure, text = job_state(obj)
+        return Judgement(False, f"Job/{goal.name} is not there yet")
+    done, failure, state = job_state(obj)
     pods = newest_pods(obj, (), view.all("Pod"))
     found = [t for p in pods if (t := pod_trouble(p, again=False))]
     if failure is not None:
-        newest = sorted(pods, key=lambda p: str(p["metadata"].get("creationTimestamp", "")), reverse=True)
+        newest = sorted(pods, key=kube.created, reverse=True)
         found = [t for p in newest for t in failed_containers(p)][:1] or [failure]
     elif not pods:
         refused = creation_refused(obj, "", view.all("Event"), since)
         found = [refused] if refused else []
-    return Opinion(done, _text(f"Job/{goal.name} {text}", pods), _with_events(view, tuple(found), pods, since))
+    return Judgement(done, _lines(f"Job/{goal.name} {state}", pods), _with_warnings(view, found, pods, since))
 
 
-def _rollout(view: View, goal: RolloutReady, floor: int, since: datetime) -> Opinion:
+def _rollout(view: View, goal: RolloutReady, floor: int, since: datetime) -> Judgement:
     head = f"{goal.kind}/{goal.name}"
     obj = view.get(goal.kind, goal.name)
     if obj is None:
-        return Opinion(False, f"{head} is not there yet")
-    if int(obj["metadata"].get("generation", 0)) < floor or not change_seen(obj):
+        return Judgement(False, f"{head} is not there yet")
+    if kube.generation(obj) < floor or not change_seen(obj):
         # Status and pods are those of the spec before: nobody is to blame yet.
-        return Opinion(False, f"{head} the change is not seen yet")
-    done, text = rollout_state(obj)
+        return Judgement(False, f"{head} the change is not seen yet")
+    now = rollout(obj)
     sets, every = view.all("ReplicaSet") if goal.kind == "Deployment" else [], view.all("Pod")
     pods = newest_pods(obj, sets, every)
     found = [t for p in pods if (t := pod_trouble(p))]
-    if any(p["metadata"].get("deletionTimestamp") for p in every):
+    if any(kube.deleted(p) for p in every):
         # Pods that end give their share of the nodes back, after their drain.
-        found = [replace(t, ends=False) if t.reason == "Unschedulable" else t for t in found]
-    own = rollout_trouble(obj) or creation_refused(obj, newest_owner(obj, sets), view.all("Event"), since)
+        found = [replace(t, hopeless=False) if t.reason == "Unschedulable" else t for t in found]
+    own = rollout_trouble(obj, sets) or creation_refused(obj, newest_owner(obj, sets), view.all("Event"), since)
     if own is not None and not found:
         found.append(own)
     stuck = stuck_revision(obj, every)
@@ -119,22 +138,17 @@ def _rollout(view: View, goal: RolloutReady, floor: int, since: datetime) -> Opi
             "delete the pod to let the new revision in"
         )
         found.append(Trouble(head, "stuck revision", words, stuck))
-    return Opinion(done, _text(f"{head} {text}", pods), _with_events(view, tuple(found), pods, since))
+    return Judgement(now.complete, _lines(f"{head} {now.words}", pods), _with_warnings(view, found, pods, since))
 
 
-def _with_events(view: View, found: tuple[Trouble, ...], pods: list[Any], since: datetime) -> tuple[Trouble, ...]:
+def _with_warnings(view: View, found: list[Trouble], pods: list[Object], since: datetime) -> tuple[Trouble, ...]:
     """What only events know: mounts and claims. Asked when nothing worse is known, since it is looked up per pod."""
-    if any(t.ends for t in found):
-        return found
+    if any(t.hopeless for t in found):
+        return tuple(found)
     events = view.all("Event")
     more = [t for p in pods for look in (mount_trouble, claim_trouble) if (t := look(p, events, since))]
-    return (*sorted(more, key=lambda t: not t.ends), *found)
+    return (*sorted(more, key=lambda t: not t.hopeless), *found)
 
 
-def _text(head: str, pods: list[Any]) -> str:
+def _lines(head: str, pods: Iterable[Object]) -> str:
     return "\n".join([head, *(f"  {pod_summary(p)}" for p in pods)])
-
-
-def _matches(pod: Any, selector: str) -> bool:
-    labels = pod["metadata"].get("labels") or {}
-    return all(labels.get(k) == v for k, _, v in (part.partition("=") for part in selector.split(",") if part))

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from sdsk8s.backends.kubernetes.judge import Opinion, judge, kinds, title
-from sdsk8s.backends.kubernetes.verdict import Goal, Gone, JobDone, RolloutReady, exit_words, rollout_state
+from sdsk8s.model.goals import Goal, Gone, JobDone, Judgement, RolloutReady, judge, kinds, title
+from sdsk8s.model.observed import Observed
+from sdsk8s.model.readiness import exit_words, is_ready, pod_facts, pod_trouble
+from sdsk8s.model.rollout import obsolete_pods, rollout, rollout_trouble
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SINCE = NOW - timedelta(minutes=2)
@@ -27,7 +29,7 @@ class Picture:
         return [o for o in self.objects if o["kind"] == kind]
 
 
-def look(goal: Goal, *objects: dict[str, Any], floor: int = 0) -> Opinion:
+def look(goal: Goal, *objects: dict[str, Any], floor: int = 0) -> Judgement:
     floors = {goal: floor} if isinstance(goal, RolloutReady) else {}
     return judge(Picture(*objects), goal, floors, SINCE)
 
@@ -96,7 +98,7 @@ SETS = (replica_set("old", 1), replica_set("new", 2))
     [
         (workload(want=2, readyReplicas=2, availableReplicas=2), True, "2/2 ready"),
         (workload(want=2, readyReplicas=1, availableReplicas=1), False, "1/2 ready"),
-        (workload(want=2, readyReplicas=2, availableReplicas=1), False, "2/2 ready"),
+        (workload(want=2, readyReplicas=2, availableReplicas=1), False, "2/2 ready, 1/2 available"),
         (workload(want=2, readyReplicas=2, availableReplicas=2, updatedReplicas=1), False, "2/2 ready, 1/2 updated"),
         (workload(want=1, readyReplicas=2, availableReplicas=2, replicas=2), False, "1/1 ready, old pods are ending"),
         (workload(want=1, readyReplicas=1, availableReplicas=1, seen=False), False, "1/1 ready, the change is not"),
@@ -105,8 +107,10 @@ SETS = (replica_set("old", 1), replica_set("new", 2))
         (workload("StatefulSet", want=3, readyReplicas=3, availableReplicas=2), False, "3/3 ready"),
     ],
 )
-def test_rollout_state(obj: dict[str, Any], done: bool, text: str) -> None:
-    assert rollout_state(obj)[0] is done and rollout_state(obj)[1].startswith(text)
+def test_rollout(obj: dict[str, Any], done: bool, text: str) -> None:
+    assert rollout(obj).complete is done and rollout(obj).words.startswith(text)
+    # A plan must not skip the wait for what a wait would not call complete.
+    assert Observed(objects={obj["kind"]: {"w": obj}}).ready(obj["kind"], "w") is done
 
 
 def test_the_status_of_the_spec_before_is_no_answer() -> None:
@@ -124,7 +128,7 @@ def test_nobody_is_blamed_before_the_controller_has_seen_the_change() -> None:
 
 def test_gone() -> None:
     mine = Gone("sdsk8s/component=a")
-    assert not look(mine, pod()).done and look(mine, pod()).text == "1 pods left: p"
+    assert not look(mine, pod()).done and look(mine, pod()).text == "1 pod left: p"
     assert look(mine, pod(phase="Succeeded"), pod("q", phase="Failed")).done
     assert look(Gone("sdsk8s/component=b"), pod()).done
     claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "data-p"}}
@@ -154,7 +158,7 @@ def test_gone() -> None:
 )
 def test_hopeless_pods(status: dict[str, Any], reason: str, words: str) -> None:
     found = look(DEPLOYMENT, workload(), *SETS, pod(**status)).troubles
-    assert [(t.reason, t.ends) for t in found] == [(reason, True)]
+    assert [(t.reason, t.hopeless) for t in found] == [(reason, True)]
     assert words in found[0].words and "pod p" in found[0].target
 
 
@@ -205,6 +209,118 @@ def test_the_same_trouble_keeps_its_key_while_reasons_alternate() -> None:
     assert len(keys) == 1
 
 
+HOPELESS = [
+    waiting("ErrImagePull", "no such manifest"),
+    waiting("CreateContainerConfigError", 'secret "s" not found'),
+    waiting("CrashLoopBackOff", "back-off 10s", last={"exitCode": 137, "reason": "OOMKilled"}),
+    container({"running": {}}, last={"exitCode": 1}, restartCount=2),
+    container({"terminated": {"exitCode": 6}}, last={"exitCode": 1}, restartCount=1),
+    container({"terminated": {"exitCode": 2}}, init=True),
+    unschedulable("0/2 nodes are available: insufficient memory"),
+]
+
+
+@pytest.mark.parametrize("status", HOPELESS, ids=lambda s: str(next(iter(s))))
+def test_status_names_the_cause_that_ends_a_wait(status: dict[str, Any]) -> None:
+    """They were two judges: a wait ended for `crashes` while status said `running, not ready`."""
+    it = pod(**status)
+    trouble, facts = pod_trouble(it), pod_facts(it, NOW)
+    assert trouble is not None and not facts.ready
+    assert facts.reason == trouble.reason and trouble.words in facts.words
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        ({}, "Pending", ""),
+        (waiting("ContainerCreating"), "ContainerCreating", "container main"),
+        (container({"terminated": {"exitCode": 1}}), "Error", "container main: exit code 1"),
+        (container({"running": {}}, init=True, started=True), "Init", "init container main runs"),
+        (container({"running": {}}, last={"exitCode": 1}, restartCount=1), "running, not ready", "readiness probe"),
+        ({"phase": "Failed", "reason": "Evicted", "message": "low on memory"}, "Evicted", "low on memory"),
+        ({"phase": "Failed", **container({"terminated": {"exitCode": 4}})}, "Failed", "exit code 4"),
+        ({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]}, "Scheduling", ""),
+    ],
+)
+def test_what_a_pod_without_trouble_is_doing(status: dict[str, Any], reason: str, words: str) -> None:
+    facts = pod_facts(pod(**status), NOW)
+    assert pod_trouble(pod(**status)) is None
+    assert facts.reason.startswith(reason) and words in facts.words
+
+
+def test_a_sidecar_that_runs_holds_nobody_up() -> None:
+    it = pod(phase="Running", **container({"running": {}}, init=True))
+    it["spec"]["initContainers"] = [{"name": "main", "restartPolicy": "Always"}]
+    it["status"] |= container({"running": {}})
+    assert pod_facts(it, NOW).reason == "running, not ready"
+    assert look(DEPLOYMENT, workload(), *SETS, it).text.endswith("p Running 0/1 ready")
+
+
+def test_a_pod_that_ends_is_not_ready_for_anybody() -> None:
+    ready = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    assert is_ready(pod(**ready)) and pod_facts(pod(**ready), NOW).ready
+    ending = pod(ending=True, **ready)
+    assert not is_ready(ending)
+    assert (pod_facts(ending, NOW).ready, pod_facts(ending, NOW).reason) == (False, "ending")
+
+
+def test_a_bad_revision_is_freed_of_the_pods_that_a_wait_calls_stuck() -> None:
+    stateful = workload("StatefulSet", updateRevision="r2")
+    old = pod("w-0", owner="w-uid", revision="r1", **waiting("ImagePullBackOff"))
+    new = pod("w-1", owner="w-uid", revision="r2", **waiting("ImagePullBackOff"))
+    ready = pod("w-2", owner="w-uid", revision="r1", conditions=[{"type": "Ready", "status": "True"}])
+    ending = pod("w-3", owner="w-uid", revision="r1", ending=True)
+    assert [p["metadata"]["name"] for p in obsolete_pods(stateful, [old, new, ready, ending])] == ["w-0"]
+
+
+# -- the newest alone counts -----------------------------------------------------------------------------------
+
+QUOTA = 'pods "w-1" is forbidden: exceeded quota: small'
+FAILURE = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": QUOTA}
+
+
+def deployment(revision: int, **status: Any) -> dict[str, Any]:
+    obj = workload(replicas=0, updatedReplicas=0, conditions=[FAILURE], **status)
+    obj["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": str(revision)}
+    return obj
+
+
+def failing(it: dict[str, Any]) -> dict[str, Any]:
+    return {**it, "status": {"conditions": [FAILURE]}}
+
+
+def test_a_deployment_repeats_the_failure_of_an_old_replica_set_and_is_not_believed() -> None:
+    """Found in use: `update` of a fixed manifest failed with the words of the broken one."""
+    old, new = failing(replica_set("old", 1)), replica_set("new", 2)
+    assert look(DEPLOYMENT, deployment(2), old, new).troubles == ()
+    assert rollout_trouble(deployment(2), [old, new]) is None
+    found = look(DEPLOYMENT, deployment(2), replica_set("old", 1), failing(new)).troubles
+    assert [t.words for t in found] == [QUOTA]
+
+
+def test_nobody_is_blamed_while_the_newest_replica_set_is_not_in_the_picture() -> None:
+    old = failing(replica_set("old", 1))
+    bad = pod(owner="old", **waiting("CrashLoopBackOff"))
+    assert look(DEPLOYMENT, deployment(2), old, bad).troubles == ()
+    assert look(DEPLOYMENT, deployment(1), old, bad).troubles[0].reason == "CrashLoopBackOff"
+
+
+def test_without_replica_sets_what_the_deployment_says_has_to_do() -> None:
+    found = rollout_trouble(deployment(2), None)
+    assert found is not None and found.words == QUOTA
+    stale = {**deployment(2), "metadata": {**deployment(2)["metadata"], "generation": 4}}
+    assert rollout_trouble(stale, None) is None, "the status is about the spec before"
+
+
+def test_a_refusal_from_before_the_last_change_is_the_fault_of_the_manifest_before() -> None:
+    none = workload("StatefulSet", replicas=0, updatedReplicas=0)
+    written = (NOW - timedelta(seconds=10)).isoformat()
+    status = {"subresource": "status", "time": NOW.isoformat()}
+    none["metadata"]["managedFields"] = [{"time": written, "manager": "sdsk8s"}, status]
+    assert look(STATEFUL, none, warning("w-uid", "FailedCreate", QUOTA, age=20)).troubles == ()
+    assert [t.words for t in look(STATEFUL, none, warning("w-uid", "FailedCreate", QUOTA, age=5)).troubles] == [QUOTA]
+
+
 # -- scheduling and claims -------------------------------------------------------------------------------------
 
 
@@ -212,7 +328,7 @@ def test_a_pod_that_waits_for_its_claim_is_not_given_up() -> None:
     found = look(
         DEPLOYMENT, workload(), *SETS, pod(**unschedulable("pod has unbound immediate PersistentVolumeClaims"))
     )
-    assert [t.ends for t in found.troubles] == [False]
+    assert [t.hopeless for t in found.troubles] == [False]
 
 
 def test_a_claim_that_nothing_will_ever_bind_is_given_up() -> None:
@@ -220,25 +336,25 @@ def test_a_claim_that_nothing_will_ever_bind_is_given_up() -> None:
     claim = {"kind": "PersistentVolumeClaim", "name": "data-p"}
     slow = warning("c", "ProvisioningFailed", "driver is starting", **claim)
     never = warning("c", "ProvisioningFailed", 'storageclass.storage.k8s.io "fast" not found', **claim)
-    assert not any(t.ends for t in look(DEPLOYMENT, workload(), *SETS, unbound, slow).troubles)
+    assert not any(t.hopeless for t in look(DEPLOYMENT, workload(), *SETS, unbound, slow).troubles)
     found = look(DEPLOYMENT, workload(), *SETS, unbound, never).troubles
-    assert found[0].ends and '"fast" not found' in found[0].words and "data-p" in found[0].target
+    assert found[0].hopeless and '"fast" not found' in found[0].words and "data-p" in found[0].target
 
 
 def test_room_is_awaited_while_other_pods_end_or_are_pushed_aside() -> None:
     tight = unschedulable("insufficient cpu")
     leaving = pod("q", owner="old", ending=True)
-    assert [t.ends for t in look(DEPLOYMENT, workload(), *SETS, pod(**tight), leaving).troubles] == [False]
+    assert [t.hopeless for t in look(DEPLOYMENT, workload(), *SETS, pod(**tight), leaving).troubles] == [False]
     pushed = pod(**unschedulable("insufficient cpu", nominatedNodeName="n1"))
-    assert [t.ends for t in look(DEPLOYMENT, workload(), *SETS, pushed).troubles] == [False]
+    assert [t.hopeless for t in look(DEPLOYMENT, workload(), *SETS, pushed).troubles] == [False]
 
 
 def test_a_mounted_config_that_is_not_there_is_named() -> None:
     creating = pod(**waiting("ContainerCreating"))
     missing = warning("p-uid", "FailedMount", 'MountVolume.SetUp failed for volume "etc" : configmap "c" not found')
     slow = warning("p-uid", "FailedMount", "timed out waiting for the condition")
-    assert [t.ends for t in look(DEPLOYMENT, workload(), *SETS, creating, missing).troubles] == [True]
-    assert [t.ends for t in look(DEPLOYMENT, workload(), *SETS, creating, slow).troubles] == [False]
+    assert [t.hopeless for t in look(DEPLOYMENT, workload(), *SETS, creating, missing).troubles] == [True]
+    assert [t.hopeless for t in look(DEPLOYMENT, workload(), *SETS, creating, slow).troubles] == [False]
     running = pod(**container({"running": {}}))
     assert look(DEPLOYMENT, workload(), *SETS, running, missing).troubles == ()
 
@@ -247,10 +363,8 @@ def test_a_mounted_config_that_is_not_there_is_named() -> None:
 
 
 def test_quota_as_a_condition_of_a_deployment() -> None:
-    words = 'pods "w-1" is forbidden: exceeded quota: small'
-    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": words}
-    found = look(DEPLOYMENT, workload(replicas=0, conditions=[condition]), *SETS).troubles
-    assert [(t.reason, t.words) for t in found] == [("FailedCreate", words)]
+    found = look(DEPLOYMENT, deployment(2), SETS[0], failing(SETS[1])).troubles
+    assert [(t.reason, t.words) for t in found] == [("FailedCreate", QUOTA)]
 
 
 def test_pod_security_as_an_event_of_a_stateful_set() -> None:
@@ -290,7 +404,7 @@ def test_failed_attempts_of_a_job_are_no_verdict_until_the_job_gives_up() -> Non
     first = pod("j-1", owner="j-uid", **container({"terminated": {"exitCode": 1}}, init=True))
     again = pod("j-1", owner="j-uid", **waiting("CrashLoopBackOff", last={"exitCode": 1}))
     for attempt in (tried, first, again):
-        assert not any(t.ends for t in look(JOB, job(failed=1), attempt).troubles)
+        assert not any(t.hopeless for t in look(JOB, job(failed=1), attempt).troubles)
     given_up = job({"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "limit"}, failed=3)
     found = look(JOB, given_up, tried).troubles
     assert [(t.reason, t.words, t.pod, t.container) for t in found] == [("failed", "exit code 1", "j-1", "main")]
@@ -298,7 +412,7 @@ def test_failed_attempts_of_a_job_are_no_verdict_until_the_job_gives_up() -> Non
 
 
 def test_an_image_that_cannot_be_pulled_ends_the_wait_for_a_job() -> None:
-    assert look(JOB, job(), pod(owner="j-uid", **waiting("ImagePullBackOff"))).troubles[0].ends
+    assert look(JOB, job(), pod(owner="j-uid", **waiting("ImagePullBackOff"))).troubles[0].hopeless
     refused = warning("j-uid", "FailedCreate", "exceeded quota")
     assert [t.reason for t in look(JOB, job(), refused).troubles] == ["FailedCreate"]
 
@@ -330,5 +444,5 @@ def test_progress_is_one_line_and_one_per_pod() -> None:
         "Deployment/w 1/3 ready",
         "  w-1 main: ImagePullBackOff",
         "  w-2 Running 1/1 ready",
-        "  w-3 init step main runs",
+        "  w-3 init container main runs",
     ]
