@@ -12,6 +12,7 @@ from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import unknown
 from sdsk8s.model.readiness import is_ready
+from sdsk8s.site.legacy import ssh_key
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes.api import Cluster
@@ -120,7 +121,7 @@ class Hosts:
     def _connect(self, host: str) -> Any:
         from sdsk8s.backends.ssh import Remote
 
-        key = self.session.site.config.get("KEY_FILENAME")
+        key = ssh_key(self.session.site.config)
         return Remote(host, key=key, known_hosts=self.session.home / "known_hosts")
 
 

@@ -13,6 +13,7 @@ from legacy_shim.verbs.operate import session as legacy_session
 from sdsk8s.errors import ConfigError, RefusedError, UsageError
 from sdsk8s.model.site import Site
 from sdsk8s.planner.cloud.autoscaling import Machines, Pool, plan_pools, pools
+from sdsk8s.site.legacy import legacy
 from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.session import Session
 
@@ -64,7 +65,7 @@ def _ask(site: Site, answers: Answers, bucket: str) -> Machines:
     if answers.has("AMI"):
         image = inventory.image(site, answers.text("AMI", ""))
     else:
-        images = {str(i["ImageId"]): i for i in inventory.images(site)}
+        images = {str(i["ImageId"]): i for i in inventory.images(site, legacy()["machine_images"])}
         rows = {k: f"{i['Name']} - {k} ({i.get('CreationDate', '')})" for k, i in images.items()}
         image = images[answers.choose("AMI", "Current verdi AMIs are", "Select verdi AMI to use", rows)]
     pairs = dict.fromkeys(inventory.key_pairs(site), "")

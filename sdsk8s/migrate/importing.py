@@ -25,6 +25,7 @@ from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import WORKLOADS
 from sdsk8s.model.queue import STOP_MARGIN
+from sdsk8s.site.legacy import old_source
 
 LARGEST = 1_000_000
 """Bytes of a file of the old host that is laid over an image."""
@@ -65,10 +66,7 @@ class Importer:
 
     def __init__(self, read: Inventory, catalogue: Catalogue, source: str = "", registry: str = "") -> None:
         self.read, self.catalogue = read, catalogue
-        home = read.values.get("OPS_HOME")
-        self.source = f"{home}/mozart/ops" if home else ""
-        if source:
-            self.source = str(Path(source).expanduser().absolute())
+        self.source = str(Path(source).expanduser().absolute()) if source else old_source(read.values)
         self.registry = registry
         self.paths: Paths = paths_of(read.values, catalogue)
         self.vault = Vault(read.values)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sdsk8s.migrate.workloads import given
 from sdsk8s.model.catalogue import Catalogue
+from sdsk8s.site.legacy import old_home
 
 SITE_ROOT = "/opt/sds/site"
 """Files of the old hosts that belong to no package, in an image."""
@@ -30,7 +31,7 @@ class Paths:
     """{old path, or etc/NAME: new path} of settings files."""
 
     def map(self, text: str) -> str:
-        """The text with every path below OPS_HOME as it is in an image."""
+        """The text with every path below the old home as it is in an image."""
         if not self.ops_home:
             return text
         pattern = rf"(?<![\w./~-]){re.escape(self.ops_home)}(?![\w.-])(/[^\s:;,\"'=|&<>()]*)?"
@@ -56,6 +57,6 @@ class Paths:
 
 
 def paths_of(values: Mapping[str, object], catalogue: Catalogue) -> Paths:
-    """OPS_HOME of the configuration, and the folders where the catalogue's components lived."""
+    """The old site's home, and the folders where the catalogue's components lived."""
     homes = frozenset(c.ssh.home for c in catalogue.components.values() if c.ssh)
-    return Paths(str(values.get("OPS_HOME") or "").rstrip("/"), given()["HOME"], homes)
+    return Paths(old_home(values), given()["HOME"], homes)

@@ -25,7 +25,7 @@ SAME = {
 }
 OTHERWISE = {
     "autorestart": "a pod's program is always started again, with growing pauses",
-    "directory": "working directory of the container; paths below OPS_HOME are mapped",
+    "directory": "working directory of the container; paths below the old home are mapped",
     "exitcodes": "every end of the program is a restart",
     "killasgroup": "the whole container is ended",
     "priority": "start order comes from `needs` and from readiness, not from a number",

@@ -73,7 +73,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Machine:
-    """A component's place on a virtual machine: the configuration key of its address, its folder below OPS_HOME."""
+    """A component's place on a virtual machine: the configuration key of its address, its folder below the home."""
 
     address: str
     home: str

@@ -38,11 +38,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What is known of keys: all names, those that must be there, and closed lists of values."""
+    """What is known of keys: all names, those that must be there, closed lists of values, and special shapes.
+
+    shapes: {key: queues, hosts (a list of mappings of addresses), words (a list, or text with commas) or path}.
+    """
 
     known: Collection[str]
     mandatory: Sequence[str]
     one_of: Mapping[str, Sequence[str]]
+    shapes: Mapping[str, str]
 
 
 def check_config(
@@ -88,11 +92,12 @@ def _key(key: str, value: Any, knowledge: Knowledge) -> Iterator[Finding]:
     if value == "None":
         yield Finding(WARNING, key, 0, "the text None: the legacy tool wrote it for a blank answer; read as empty")
         return
-    if key == "QUEUES":
+    shape = knowledge.shapes.get(key, "")
+    if shape == "queues":
         yield from _queues(value)
-    elif key == "OTHER_VERDI_HOSTS":
-        yield from _others(value)
-    elif key == "LDAP_GROUPS":
+    elif shape == "hosts":
+        yield from _hosts(key, value)
+    elif shape == "words":
         if empty(value):
             yield Finding(NOTE, key, 0, "empty: the legacy tool crashed on it; templates get an empty list")
         elif not isinstance(value, (str, list)):
@@ -103,7 +108,7 @@ def _key(key: str, value: Any, knowledge: Knowledge) -> Iterator[Finding]:
         yield Finding(BROKEN, key, 0, f'"{value}" is not possible', "one of: " + ", ".join(knowledge.one_of[key]))
     elif key.endswith("_PORT") and not empty(value) and not _port(value):
         yield Finding(BROKEN, key, 0, f'"{value}" is no port', "a number from 1 to 65535")
-    elif key == "KEY_FILENAME" and str(value or "").startswith("~"):
+    elif shape == "path" and str(value or "").startswith("~"):
         yield Finding(WARNING, key, 0, "the legacy tool did not expand ~", "write the whole path")
     elif secret_word(key) and isinstance(value, (list, dict)):
         yield Finding(BROKEN, key, 0, "a single value is wanted", "quote the value")
@@ -165,16 +170,16 @@ def _queues(value: Any) -> Iterator[Finding]:
             yield Finding(WARNING, where, 0, f"TOTAL_JOBS_METRIC is {metric!r}: true or false is wanted")
 
 
-def _others(value: Any) -> Iterator[Finding]:
+def _hosts(key: str, value: Any) -> Iterator[Finding]:
     if value is None:
         return
     if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
-        yield Finding(BROKEN, "OTHER_VERDI_HOSTS", 0, "a list of VERDI_PVT_IP, VERDI_PUB_IP, VERDI_FQDN is wanted")
+        yield Finding(BROKEN, key, 0, "expected a list of hosts, each with NAME_PVT_IP, NAME_PUB_IP and NAME_FQDN")
         return
     for i, entry in enumerate(value):
-        if not empty(entry.get("VERDI_PVT_IP")):
-            words = f"{entry['VERDI_PVT_IP']} is a worker host of its own; workers are one Deployment per queue"
-            yield Finding(WARNING, f"OTHER_VERDI_HOSTS[{i}]", 0, words)
+        for address in (v for k, v in entry.items() if str(k).endswith("_PVT_IP") and not empty(v)):
+            words = f"{address} is a worker host of its own; workers are one Deployment per queue"
+            yield Finding(WARNING, f"{key}[{i}]", 0, words)
 
 
 def _plain(key: str, value: Any, text: str | None) -> Iterator[Finding]:

@@ -65,8 +65,11 @@ class Site:
         return {k: str(v) for k, v in self.config.items() if v is not None and len(str(v)) >= 4 and secret_word(k)}
 
 
-def site_from_dict(data: Mapping[str, Any], config: Mapping[str, Any], home: str, where: str) -> Site:
-    """Validate `site.yaml`. ConfigError names the file, the key and the nearest known key."""
+def site_from_dict(data: Mapping[str, Any], config: Mapping[str, Any], home: str, where: str, source: str = "") -> Site:
+    """Validate `site.yaml`. ConfigError names the file, the key and the nearest known key.
+
+    source: the source tree when site.yaml names none.
+    """
     for key in data:
         if key not in _KEYS:
             raise ConfigError(f'unknown key "{key}"', target=where, words=unknown(str(key), _KEYS))
@@ -79,13 +82,12 @@ def site_from_dict(data: Mapping[str, Any], config: Mapping[str, Any], home: str
         raise ConfigError("images: a mapping of image names to references is wanted", target=where)
     for name, reference in images.items():
         refuse_moving(reference, f"{where}, images.{name}")
-    ops_home = config.get("OPS_HOME")
     return Site(
         home=home,
         name=str(data.get("name", "sds")),
         namespace=str(data.get("namespace", "sds")),
         context=data.get("context"),
-        source=str(data.get("source") or (f"{ops_home}/mozart/ops" if ops_home else "")),
+        source=str(data.get("source") or source),
         registry=str(data.get("registry", "")),
         engine=data.get("engine"),
         manifests=tuple(posixpath.join(home, posixpath.expanduser(m)) for m in data.get("manifests") or ()),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.site import Site, site_from_dict
+from sdsk8s.site.legacy import old_source
 from sdsk8s.site.legacy_config import read_legacy_config, without_none
 from sdsk8s.site.yamlfile import read_mapping
 
@@ -30,4 +31,4 @@ def load_site(home: Path) -> Site:
     config = without_none(legacy.values)
     site_file = home / "site.yaml"
     data = read_mapping(site_file) if site_file.exists() else {}
-    return site_from_dict(data, config, str(home), str(site_file))
+    return site_from_dict(data, config, str(home), str(site_file), old_source(config))

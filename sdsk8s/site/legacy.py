@@ -40,6 +40,22 @@ def addresses(prefix: str) -> set[str]:
     return {f"{prefix}_PVT_IP", f"{prefix}_PUB_IP", f"{prefix}_FQDN"}
 
 
+def old_home(config: Mapping[str, Any]) -> str:
+    """The operator's home on the legacy hosts, without a slash at its end; "" when the configuration names none."""
+    return str(config.get(legacy()["hosts"]["home"]) or "").rstrip("/")
+
+
+def old_source(config: Mapping[str, Any]) -> str:
+    """The legacy source tree; "" when the configuration names no home."""
+    home = old_home(config)
+    return f"{home}/{legacy()['hosts']['source']}" if home else ""
+
+
+def ssh_key(config: Mapping[str, Any]) -> str | None:
+    """The file of the key by which the legacy hosts are reached, if there is one."""
+    return config.get(legacy()["hosts"]["ssh_key"]) or None
+
+
 def verdict(rules: Any, name: str) -> Mapping[str, Any]:
     """The first of the rules (`match`: pattern) that fits; {} when none does."""
     return next((r for r in rules if fnmatchcase(name, r["match"])), {})

@@ -55,7 +55,7 @@ def read_legacy_config(path: Path) -> LegacyConfig:
             rest = rows[start.line][start.column :].rstrip() if start.line == end.line else node.value
             plain[key.value] = rest if " #" in rest else node.value
     data = legacy()
-    knowledge = Knowledge(known_keys(), data["mandatory"], data["one_of"])
+    knowledge = Knowledge(known_keys(), data["mandatory"], data["one_of"], data["shapes"])
     found = check_config(values, lines, knowledge, plain)
     return LegacyConfig(path, values, lines, (*twice, *found))
 
@@ -63,9 +63,9 @@ def read_legacy_config(path: Path) -> LegacyConfig:
 def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with the text None, which the legacy tool stored for blank answers, as nothing."""
     out: dict[str, Any] = {k: None if v == "None" else v for k, v in values.items()}
-    hosts = out.get("OTHER_VERDI_HOSTS")
-    if isinstance(hosts, list):
-        out["OTHER_VERDI_HOSTS"] = [
-            {k: None if v == "None" else v for k, v in h.items()} if isinstance(h, dict) else h for h in hosts
-        ]
+    for key, hosts in out.items():
+        if legacy()["shapes"].get(key) == "hosts" and isinstance(hosts, list):
+            out[key] = [
+                {k: None if v == "None" else v for k, v in h.items()} if isinstance(h, dict) else h for h in hosts
+            ]
     return out

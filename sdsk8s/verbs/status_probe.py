@@ -26,6 +26,7 @@ from sdsk8s.model.supervisord import (
     parse_status,
     supervisorctl,
 )
+from sdsk8s.site.legacy import old_home, ssh_key
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes.api import Cluster
@@ -131,8 +132,8 @@ def _ask_machine(session: Session, component: Component) -> list[SupervisedProgr
     address = config.get(component.ssh.address)
     if not address:
         return f"no configured host, skipping: {component.ssh.address} is empty"
-    home = f"{config.get('OPS_HOME', '')}/{component.ssh.home}"
-    remote = Remote(str(address), key=config.get("KEY_FILENAME"), known_hosts=session.home / "known_hosts")
+    home = f"{old_home(config)}/{component.ssh.home}"
+    remote = Remote(str(address), key=ssh_key(config), known_hosts=session.home / "known_hosts")
     if remote.run(["test", "-S", host_socket(home)]).code != 0:
         return f"supervisord not running on {address} (no {host_socket(home)})"
     done = remote.run(list(host_supervisorctl(home, "status")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import ssl
@@ -31,6 +32,18 @@ def test_no_code_knows_the_home_of_a_user() -> None:
     code = [p for room in ("sdsk8s", "legacy_shim") for p in (ROOT / room).rglob("*.py") if "lab" not in p.parts]
     assert len(code) > 100
     assert not [str(p) for p in code if re.search(r"/home/\w|/root\b", p.read_text())]
+
+
+def test_the_core_knows_no_legacy_key_verb_or_folder() -> None:
+    """They are data: manifests/*/component.yaml and manifests/legacy.yaml. What the shim does is the legacy tool's."""
+    legacy = re.compile(r"MOZART|GRQ|METRICS_|FACTOTUM|VERDI|_tps\b|OPS_HOME|mozart/ops|KEY_FILENAME")
+    found = []
+    for path in (p for p in (ROOT / "sdsk8s").rglob("*.py") if "lab" not in p.parts):
+        tree = ast.parse(path.read_text())
+        docs = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+        constants = (n for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in docs)
+        found += [f"{path}:{n.lineno}" for n in constants if isinstance(n.value, str) and legacy.search(n.value)]
+    assert not found
 
 
 @pytest.mark.parametrize("verb", ["start_tps", "stop_tps"])

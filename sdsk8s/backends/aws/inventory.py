@@ -11,8 +11,6 @@ from sdsk8s.errors import CloudError
 from sdsk8s.model.site import Site
 
 Item = dict[str, Any]
-WORKER_IMAGE = re.compile(r"verdi|autoscale", re.IGNORECASE)
-"""Images for workers are known by their names, by the legacy tool's convention."""
 
 
 def _all(site: Site, service: str, operation: str, key: str, **params: Any) -> list[Item]:
@@ -44,11 +42,11 @@ def templates(site: Site) -> set[str]:
     return {str(t["LaunchTemplateName"]) for t in found}
 
 
-def images(site: Site) -> list[Item]:
-    """Private machine images for workers, the oldest first."""
+def images(site: Site, names: str) -> list[Item]:
+    """Private machine images whose names match the regular expression, in any case; the oldest first."""
     private = [{"Name": "is-public", "Values": ["false"]}]
     found = _all(site, "ec2", "describe_images", "Images", Filters=private)
-    named = [i for i in found if WORKER_IMAGE.search(str(i.get("Name", "")))]
+    named = [i for i in found if re.search(names, str(i.get("Name", "")), re.IGNORECASE)]
     return sorted(named, key=lambda i: str(i.get("CreationDate", "")))
 
 

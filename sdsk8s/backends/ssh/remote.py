@@ -82,7 +82,10 @@ class Remote:
             yield
         except paramiko.AuthenticationException as err:
             raise RemoteError(
-                "the host does not accept us", target=self.host, words=str(err), next="check KEY_FILENAME and the user"
+                "the host does not accept us",
+                target=self.host,
+                words=str(err),
+                next="check the SSH key and the user",
             ) from None
         except (FileNotFoundError, PermissionError) as err:
             if not path:
