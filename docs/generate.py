@@ -1,12 +1,14 @@
 """Writes the pages that are made of data: `python docs/generate.py`. A test holds the checked-in pages to it.
 
-From legacy_shim/help.yaml: operators-guide.md and sds.1. From tests/cases/contract.yaml: reference/contract.md.
+From legacy_shim/help.yaml: reference/operators-guide.md and reference/sds.1. From tests/cases/contract.yaml:
+reference/contract.md.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +25,45 @@ CODES = {"0": "done, or the question was answered with no", "1": "failed", "2": 
 
 def guide(verbs: list[Entry]) -> str:
     out = [
-        "# Operator's guide: the old verbs and what happens now",
+        "# Operator's guide: the old verbs and what they do now",
         "",
-        "Made by `docs/generate.py`; `sds help VERB` prints the same. NS is the site's namespace, C a component, W",
-        "one of its workloads. `sds VERB ... --print-kubectl` prints the exact commands of a plan, ready to run.",
+        "```",
+        "sds help stop                 # this page, for one verb",
+        "sds stop mozart --dry-run     # what it would do, each step with the nearest kubectl line",
+        "sds stop mozart --print-kubectl",
+        "```",
         "",
-        f"Exit codes: {'; '.join(f'{k} {v}' for k, v in CODES.items())}. Results are on stdout, progress and errors on",
-        "stderr. Options that `sds` has no letter for come from variables: " + VARIABLES + ".",
+        *lines(
+            "Made by `docs/generate.py`. NS is the site's namespace, C a component, W one of its workloads. "
+            "`--print-kubectl` prints the exact commands of a plan, ready to run."
+        ),
         "",
-        "Completion: put one of these into the shell's start file.",
+        *lines(
+            f"Exit codes: {'; '.join(f'{k} {v}' for k, v in CODES.items())}. Results go to stdout, progress and errors "
+            "to stderr. Variables set the options that `sds` has no letter for: " + VARIABLES + "."
+        ),
         "",
-        "    source <(sds completion bash)          # bash 4.4 or later; zsh: sds completion zsh",
-        "    sds completion fish | source           # fish; `sdsk8s completion SHELL` is the same for sdsk8s",
+        "Completion: put one of these lines into the start file of the shell.",
+        "",
+        "```",
+        "source <(sds completion bash)          # bash 4.4 or later; zsh: sds completion zsh",
+        "sds completion fish | source           # fish; `sdsk8s completion SHELL` does the same for sdsk8s",
+        "```",
         "",
     ]
     for e in verbs:
-        out += [f"## {e.verb}", "", f"    {e.usage}", "", f"Before: {e.old}", "", f"Now: {e.new}", ""]
+        usage = lines(e.usage, "    ", "        ")
+        out += [f"## {e.verb}", "", *usage, "", *lines(f"Before: {e.old}"), "", *lines(f"Now: {e.new}"), ""]
         if e.kubectl:
             out += ["kubectl:", "", *(f"    {c}" for c in e.kubectl), ""]
     return "\n".join(out).rstrip() + "\n"
+
+
+def lines(text: str, first: str = "", others: str = "") -> list[str]:
+    """The text in lines below 120 columns; an option of a usage line is not cut."""
+    return textwrap.wrap(
+        text, 118, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def man(verbs: list[Entry]) -> str:
@@ -78,7 +100,7 @@ def contract(rows: list[dict[str, Any]]) -> str:
     out = [
         "# The legacy contract, row by row",
         "",
-        "Made by `docs/generate.py` from `tests/cases/contract.yaml`. Rows of the checklist (6.3) are what must",
+        "Made by `docs/generate.py` from `tests/cases/contract.yaml`. Rows of the checklist (6.3) say what must",
         "be kept, rows of defects (6.1) what must not be repeated.",
         "",
         "| row | what | held by |",
@@ -98,7 +120,11 @@ def pages() -> dict[str, str]:
     os.environ.pop("SDS_HOME")
     os.environ |= {"SDS_HOME": site} if site else {}
     rows = yaml.safe_load((CASES / "contract.yaml").read_text())
-    return {"operators-guide.md": guide(verbs), "sds.1": man(verbs), "reference/contract.md": contract(rows)}
+    return {
+        "reference/operators-guide.md": guide(verbs),
+        "reference/sds.1": man(verbs),
+        "reference/contract.md": contract(rows),
+    }
 
 
 if __name__ == "__main__":

@@ -72,7 +72,10 @@ def test_pages_are_those_of_the_data() -> None:
 @pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed")
 def test_the_man_page_is_roff_without_complaints() -> None:
     done = subprocess.run(
-        ["groff", "-man", "-ww", "-Tascii", str(ROOT / "docs/sds.1")], capture_output=True, text=True, check=True
+        ["groff", "-man", "-ww", "-Tascii", str(ROOT / "docs/reference/sds.1")],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert not done.stderr and "or the question was answered with no" in " ".join(done.stdout.split())
 
