@@ -1,4 +1,4 @@
-"""What has become of every primitive and every task of the legacy Fabric file: mapped, changed, or refused."""
+"""What every primitive and every task of the legacy Fabric file means now: mapped, changed, or refused."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def is_activation(command: str) -> bool:
 def as_markdown() -> str:
     """The page docs/reference/fabric-verdicts.md."""
     lines = [
-        "# Legacy Fabric files: what has become of each name",
+        "# Legacy Fabric files: what each name means now",
         "",
         "Made by `python -m sdsk8s.migrate.fabric_verdicts`; `sds fab --verdicts` prints the same.",
     ]

@@ -1,12 +1,13 @@
-"""`components`: what the catalogue holds, and the folder of a new component. Data in, data out; the caller prints."""
+"""`components`: lists the catalogue; `components new`: writes the folder of a new component."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sdsk8s.console.console import Console
 from sdsk8s.errors import RefusedError, UsageError
 from sdsk8s.model import kube
 from sdsk8s.model.catalogue import Catalogue
@@ -48,6 +49,34 @@ class Made:
     files: tuple[str, ...]
     edit: tuple[str, ...]
     commands: tuple[str, ...]
+
+
+def show(home: str | None, console: Console, *, as_json: bool) -> int:
+    """Print the catalogue; returns the exit code."""
+    rows = catalogue_rows(home)
+    if as_json:
+        console.print_json({"version": 1, "components": rows})
+        return 0
+    lists = ("workloads", "needs", "aliases")
+    table = [(r["name"], r["where"], *(" ".join(r[key]) for key in lists), r["title"]) for r in rows]
+    console.print_table([("NAME", "WHERE", "WORKLOADS", "NEEDS", "ALIASES", "TITLE"), *table])
+    return 0
+
+
+def run_new(request: New, console: Console, *, as_json: bool) -> int:
+    """Write the skeleton and say what to do next; returns the exit code. Errors: those of new()."""
+    made = new(request)
+    if as_json:
+        console.print_json({"version": 1, **asdict(made), "folder": str(made.folder)})
+        return 0
+    console.print(f"wrote {made.folder}")
+    for title, entries in (("", made.files), ("edit next:", made.edit), ("then:", made.commands)):
+        if title:
+            console.print()
+            console.print(title)
+        for entry in entries:
+            console.print(f"  {entry}")
+    return 0
 
 
 def catalogue_rows(home: str | None) -> list[dict[str, Any]]:

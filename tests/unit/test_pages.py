@@ -89,6 +89,28 @@ def test_a_how_to_begins_with_a_sample_and_has_headings(page: Path) -> None:
         assert section < 45, f"{line}: more than 45 lines below one heading"
 
 
+MANNERED = (
+    r"\b(is|are) wanted\b",
+    r"\bmade anew\b",
+    r"\b(is|are) told\b",
+    r"\bwhat is there\b",
+    r"\bgoes round\b",
+    r"\bgives? way\b",
+    r"\bmend(s|ed)?\b",
+    r"\bas ever\b",
+    r"\bwhat has become of\b",
+    r"\bspeaks no\b",
+    r"\bas it (always )?was\b",
+)
+"""Riddles and inversions that operators stumbled over."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_words_are_plain(page: Path) -> None:
+    text = " ".join(plain(page.read_text()).split())
+    assert not [m.group(0) for p in MANNERED for m in re.finditer(p, text, re.I)]
+
+
 # -- commands
 
 
