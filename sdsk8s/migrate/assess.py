@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sdsk8s.migrate.findings import CHANGED, NONE, Finding, Program
-from sdsk8s.migrate.inventory import Given, take_inventory
+from sdsk8s.migrate.given import Given
+from sdsk8s.migrate.inventory import take_inventory
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.site.legacy import legacy, verdict
 

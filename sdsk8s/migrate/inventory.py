@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sdsk8s.migrate.crontab import read_crontab
 from sdsk8s.migrate.findings import CHANGED, NONE, TAKEN, Finding, Program, Timer
+from sdsk8s.migrate.given import Given, Verdicts
 from sdsk8s.migrate.supervisor import read_supervisor
 from sdsk8s.migrate.systemd import read_units
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.config_check import empty
 from sdsk8s.site.legacy import legacy, verdict
 from sdsk8s.site.legacy_config import LegacyConfig, read_legacy_config, without_none
-
-Verdicts = Mapping[str, Mapping[str, tuple[str, str]]]
-"""{"primitives" | "tasks": {name: (mapped | changed | refused, what it is now)}} for names in `cluster.py`."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """Files beside the site's folder, as (component, file)."""
-
-    supervisord: tuple[tuple[str, Path], ...] = ()
-    crontabs: tuple[tuple[str, Path], ...] = ()
-    units: tuple[tuple[str, Path], ...] = ()
-    settings: tuple[tuple[str, Path], ...] = ()
-    verdicts: Verdicts = field(default_factory=dict)
 
 
 @dataclass
