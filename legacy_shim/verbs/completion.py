@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sdsk8s.cli.completion import script
+from sdsk8s.verbs.completion import script
 from sdsk8s.verbs.options import Options
 
 

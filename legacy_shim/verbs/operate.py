@@ -8,6 +8,7 @@ from legacy_shim.console import LegacyConsole
 from sdsk8s.verbs import reset as reset_verb
 from sdsk8s.verbs import ship as ship_verb
 from sdsk8s.verbs import start as start_verb
+from sdsk8s.verbs import status as status_verb
 from sdsk8s.verbs import stop as stop_verb
 from sdsk8s.verbs import update as update_verb
 from sdsk8s.verbs.options import Options
@@ -41,6 +42,4 @@ def ship(options: Options, *, encrypt: bool) -> int:
 
 
 def status(options: Options, *, component: str) -> int:
-    from sdsk8s.cli.status import show
-
-    return show(component, options, legacy=True)
+    return status_verb.run(session(options), (component,))

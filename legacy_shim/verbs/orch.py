@@ -15,6 +15,7 @@ from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import COMPONENT, PART_OF, WORKLOADS
 from sdsk8s.model.readiness import pod_facts
+from sdsk8s.verbs import logs as logs_verb
 from sdsk8s.verbs import start as start_verb
 from sdsk8s.verbs import stop as stop_verb
 from sdsk8s.verbs import update as update_verb
@@ -47,11 +48,7 @@ def stop(options: Options, *, component: str) -> int:
 
 
 def logs(options: Options, *, component: str, follow: bool) -> int:
-    from sdsk8s.cli.logs import logs as command
-
-    words = [component, *(["-f"] if follow else []), *_place(options)]
-    command.main(args=words, prog_name="sdsk8s logs", standalone_mode=False)
-    return 0
+    return logs_verb.run(legacy_session(options), logs_verb.Request((component,), follow=follow))
 
 
 def ps(options: Options, *, component: str) -> int:
@@ -188,11 +185,3 @@ def _chosen(session: Session, component: str) -> list[Component]:
     if component == CORE:
         return [c for c in session.catalogue.select("all", VERB) if not c.stub and "reset" in c.verbs]
     return [session.catalogue.get(component)]
-
-
-def _place(options: Options) -> list[str]:
-    given = {
-        "--home": options.home, "--context": options.context, "--kubeconfig": options.kubeconfig,
-        "-n": options.namespace,
-    }  # fmt: skip
-    return [word for option, value in given.items() if value for word in (option, value)]

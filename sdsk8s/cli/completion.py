@@ -1,21 +1,10 @@
-"""`completion`: the script that a shell sources. Completing never asks the cluster."""
+"""`completion` of `sdsk8s`."""
 
 from __future__ import annotations
 
 import click
 
-SHELLS = ("bash", "zsh", "fish")
-
-
-def script(program: str, shell: str) -> str:
-    """The completion script of a program for a shell."""
-    from click.shell_completion import get_completion_class
-
-    kind = get_completion_class(shell)
-    assert kind is not None
-    variable = f"_{program}_COMPLETE".upper()
-    made = kind(click.Group(program), {}, program, variable)
-    return made.source_template % made.source_vars()
+from sdsk8s.verbs.completion import SHELLS, script
 
 
 @click.command()

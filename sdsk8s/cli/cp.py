@@ -1,4 +1,4 @@
-"""`cp`: files and trees to and from pods."""
+"""`cp` of `sdsk8s`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from typing import Any
 
 import click
 
+from sdsk8s.cli.end import end
 from sdsk8s.cli.options import site_options
+from sdsk8s.verbs.copy import Request, copy
 from sdsk8s.verbs.options import Options
+
+_OWN = ("delete", "dry_run", "pod", "container", "ephemeral", "restart", "skip_links", "max_bytes")
 
 
 @click.command()
@@ -28,9 +32,5 @@ def cp(src: str, dst: str, **kw: Any) -> None:
     Only what differs is sent, everything is checked by sha256, and the target is switched when all of it is there.
     DST names the copy itself; a DST that ends in / is a folder to put SRC into.
     """
-    from sdsk8s.verbs.copy import Request, copy
-
-    names = {f for f in Options.__dataclass_fields__ if f in kw}
-    own = ("delete", "dry_run", "pod", "container", "ephemeral", "restart", "skip_links", "max_bytes")
-    request = Request(src, dst, **{n: kw[n] for n in own})
-    raise click.exceptions.Exit(copy(request, Options(**{n: kw[n] for n in names})))
+    request = Request(src, dst, **{name: kw.pop(name) for name in _OWN})
+    end(copy(request, Options(**kw)))

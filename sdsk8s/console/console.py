@@ -53,6 +53,12 @@ class Console:
         for line in table_lines(rows):
             self.print(line)
 
+    def write(self, text: str, *, flush: bool = True) -> None:
+        """Text of the result as it is. flush: False where much follows, such as the lines of a log."""
+        sys.stdout.write(text)
+        if flush:
+            sys.stdout.flush()
+
     def print_json(self, data: Any) -> None:
         click.echo(json.dumps(data, indent=2))
 
@@ -86,6 +92,20 @@ class Console:
 
     def answered_yes(self, answer: str) -> None:
         """Called with each answer that was taken for yes."""
+
+    def agree(self, question: str, *, default: bool = False) -> bool:
+        """A question of yes or no outside of plans; Enter is the default."""
+        return click.confirm(question, default=default, err=True)
+
+    def ask(self, text: str, value: Any = None) -> str:
+        """A question whose answer is a word; Enter keeps the value."""
+        shown = value is not None
+        return str(click.prompt(text, default=value if shown else "", show_default=shown, err=True))
+
+    def ask_hidden(self, text: str, *, needed: bool = False) -> str:
+        """The same for secrets: the answer is not shown. Enter is an empty answer; needed: it asks again."""
+        default = None if needed else ""
+        return str(click.prompt(text, default=default, show_default=False, hide_input=True, err=True))
 
     def show_plan(self, plan: Plan) -> None:
         """The plan on stderr, before the question."""

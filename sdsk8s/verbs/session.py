@@ -92,11 +92,11 @@ class Session:
         """Those that live in the cluster. External ones are left to their owners."""
         return [c for c in components if self.site.where(c.name) == "kubernetes"]
 
-    def observe(self) -> Observed:
-        """The cluster as it is now; image digests are added when they are known."""
-        from sdsk8s.backends.kubernetes.snapshot import snapshot
+    def observe(self, *kinds: str) -> Observed:
+        """The cluster as it is now, of all kinds or of these; image digests are added when they are known."""
+        from sdsk8s.backends.kubernetes.snapshot import KINDS, snapshot
 
-        return Observed(objects=snapshot(self.cluster))
+        return Observed(objects=snapshot(self.cluster, kinds or KINDS))
 
     def autoscalers(self) -> tuple[dict[str, dict[str, Any]], list[str]]:
         """What else sets replicas: ({kind: {name: object}}, the kinds that this account may not read)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -41,8 +42,6 @@ SSH_SECONDS = 45.0
 
 def gather(session: Session, chosen: list[Component]) -> tuple[Observed, Probes]:
     """ClusterError when the snapshot itself cannot be had; a probe that fails is an answer like any other."""
-    from sdsk8s.backends.kubernetes.snapshot import snapshot
-
     here = session.here(chosen)
     machines: dict[tuple[str, str, str], Callable[[], Any]] = {
         ("host", "", c.name): partial(_ask_machine, session, c)
@@ -54,7 +53,7 @@ def gather(session: Session, chosen: list[Component]) -> tuple[Observed, Probes]
     if machines and not here:  # a site that is all virtual machines has no cluster to ask
         return Observed(), _probes(together(machines, SSH_SECONDS), [])
     cluster = session.cluster
-    live = Observed(objects=_with_replica_sets(cluster, snapshot(cluster, KINDS)))
+    live = _with_replica_sets(cluster, session.observe(*KINDS))
     names = {c.name for c in here}
     asked = {s.store for c in here for s in c.services} | {c.name for c in here if c.store}
     stores = session.here([session.catalogue.get(name) for name in sorted(asked)])
@@ -75,12 +74,13 @@ def gather(session: Session, chosen: list[Component]) -> tuple[Observed, Probes]
     return live, _probes(together(jobs, SSH_SECONDS if machines else ASK_SECONDS + 3), nodes)
 
 
-def _with_replica_sets(cluster: Cluster, objects: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _with_replica_sets(cluster: Cluster, live: Observed) -> Observed:
     """ReplicaSets are read where a Deployment reports a failure, which may be that of an old one."""
-    if any(kube.holds(d, "ReplicaFailure") for d in objects.get("Deployment", {}).values()):
+    if any(kube.holds(d, "ReplicaFailure") for d in live.objects.get("Deployment", {}).values()):
         with suppress(ClusterError):  # an account that may not: what the Deployment says has to do
-            objects["ReplicaSet"] = {kube.name(r): r for r in cluster.list("ReplicaSet", f"{PART_OF}=sds")}
-    return objects
+            found = {kube.name(r): r for r in cluster.list("ReplicaSet", f"{PART_OF}=sds")}
+            return replace(live, objects={**live.objects, "ReplicaSet": found})
+    return live
 
 
 def _probes(found: dict[tuple[str, str, str], Any], nodes: list[str]) -> Probes:

@@ -43,6 +43,14 @@ def test_a_bad_command_line_is_refused_as_quickly(program: str) -> None:
     assert code == 2 and heavy == []
 
 
+def test_no_command_loads_a_heavy_library_before_it_is_run() -> None:
+    """Help and completion of a sub-command import its module: all modules of all commands at once."""
+    code = "from sdsk8s.cli.group import cli; [cli.get_command(None, n) for n in cli.list_commands(None)]; import sys; "
+    code += f"print('LOADED', *[m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["LOADED"]
+
+
 def test_completion() -> None:
     env = {"_SDSK8S_COMPLETE": "bash_complete", "COMP_WORDS": "sdsk8s stop mo", "COMP_CWORD": "2"}
     code = "import sys; sys.argv=['sdsk8s']; from sdsk8s.cli.main import main\n"

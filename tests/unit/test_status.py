@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from conftest import as_published
 
-from sdsk8s.cli.status import status_as_dict
 from sdsk8s.console.status_text import age, status_lines
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import component_from_dict
@@ -20,6 +19,7 @@ from sdsk8s.model.readiness import pod_facts
 from sdsk8s.model.site import Site
 from sdsk8s.model.status import Answer, Probes, SystemStatus, system_status
 from sdsk8s.model.supervisord import askable, parse_status
+from sdsk8s.verbs.status import status_as_dict
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 SITE = Site(home="/site", config={"SEARCH_PVT_IP": "10.0.0.9"})
