@@ -10,6 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyrage
+
+from sdsk8s.backends.docker.context import package_folders, walk
 from sdsk8s.backends.steps import Handlers, RunFacts, Say
 from sdsk8s.errors import ConfigError, StepError
 from sdsk8s.model.bundle import Archive, Entry, archive, bundle_name
@@ -68,8 +71,6 @@ class Bundles:
         self._tree.clear()
 
     def _packages(self, packages: tuple[str, ...]) -> list[Entry]:
-        from sdsk8s.backends.docker.context import package_folders, walk
-
         if packages not in self._tree:
             folders = package_folders(Path(self._site.source).expanduser(), packages)
             self._tree[packages] = [
@@ -98,8 +99,6 @@ class Bundles:
     @cached_property
     def identity(self) -> Any:
         """The site's age key, SDS_HOME/bundle.key, mode 0600. When there is none: a new one, which a push keeps."""
-        import pyrage
-
         path = Path(self._site.home) / KEY_FILE
         if not path.exists():
             return pyrage.x25519.Identity.generate()
@@ -140,8 +139,6 @@ class Bundles:
         return self.store(bucket).put(self._place(file), key, content, sha256, encrypt=encrypt, say=say)
 
     def push(self, file: str, ref: str, encrypt: bool) -> str:
-        import pyrage
-
         known, place, layer = self._known[file], self._place(file), LAYER
         notes = {"org.opencontainers.image.title": place.name, "sdsk8s.queue": known.queue, "sdsk8s.content": known.id}
         if encrypt:

@@ -9,6 +9,7 @@ import click
 
 from sdsk8s import __version__
 from sdsk8s.cli.main import COMMANDS, help_text
+from sdsk8s.model.names import unknown
 
 
 class LazyGroup(click.Group):
@@ -27,8 +28,6 @@ class LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in COMMANDS:
-            from sdsk8s.model.names import unknown
-
             raise click.UsageError(f'no verb is called "{name}"; {unknown(name, COMMANDS)}', ctx)
         return super().resolve_command(ctx, args)
 

@@ -6,6 +6,7 @@ Help is printed without click, whose loading takes longer than all the rest; `gr
 from __future__ import annotations
 
 import sys
+import textwrap
 
 from sdsk8s.console.loading import quick_loading
 
@@ -43,8 +44,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def help_text() -> str:
     """What `sdsk8s --help` prints, in click's layout, 78 columns wide."""
-    import textwrap
-
     lines = [
         "Usage: sdsk8s [OPTIONS] COMMAND [ARGS]...",
         "",

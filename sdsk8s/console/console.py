@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from sdsk8s.console.plan_text import plan_head
-from sdsk8s.console.progress import LiveProgress, PlainProgress
+from sdsk8s.console.progress import PlainProgress
 from sdsk8s.console.table import table_lines
 from sdsk8s.errors import RefusedError
 from sdsk8s.planner.describe import plan_lines
@@ -116,6 +116,8 @@ class Console:
     def progress(self, total: int) -> Iterator[Progress]:
         """Shows a run of so many steps on stderr: a live tree on a terminal, lines elsewhere."""
         if sys.stderr.isatty():
+            from sdsk8s.console.live_progress import LiveProgress  # rich: for terminals only
+
             with LiveProgress(total) as live:
                 yield live
         else:

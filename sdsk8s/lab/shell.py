@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -72,6 +73,4 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def command_line(words: Sequence[str]) -> str:
-    import shlex
-
     return shlex.join(words)

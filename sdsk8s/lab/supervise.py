@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from supervisor.xmlrpc import SupervisorTransport
+
 from sdsk8s.errors import RefusedError, SdsError
 from sdsk8s.lab import cgroups
 from sdsk8s.lab.plan import Lab
@@ -31,8 +33,6 @@ class Part:
 
 
 def rpc(lab: Lab) -> Any:
-    from supervisor.xmlrpc import SupervisorTransport
-
     transport = SupervisorTransport(None, None, f"unix://{lab.supervisor_socket}")
     return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 

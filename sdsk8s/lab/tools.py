@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -119,8 +120,6 @@ def go_version(words: str) -> tuple[int, int] | None:
 
 def system_go() -> str | None:
     """A Go of the system that is new enough."""
-    import shutil
-
     for candidate in (shutil.which("go"), "/usr/local/go/bin/go", "/usr/lib/go/bin/go"):
         if candidate and Path(candidate).exists():
             done = run(candidate, "version", check=False, env={"GOTOOLCHAIN": "local"})

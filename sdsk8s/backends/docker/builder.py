@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from sdsk8s.backends.docker import context, kinds
 from sdsk8s.backends.docker.host_settings import HostNet, detect
 from sdsk8s.backends.docker.provenance import revision
+from sdsk8s.backends.docker.recipe import BuildRequest, BuiltImage
 from sdsk8s.errors import ConfigError, RefusedError
 from sdsk8s.model.image import ImageSpec
 from sdsk8s.model.names import unknown
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.docker.engine import BuiltImage, Engine
+    from sdsk8s.backends.docker.engine import Engine
 
 LABEL_PREFIX = "org.opencontainers.image."
 IMAGE_LABEL = "sdsk8s.image"
@@ -110,8 +111,6 @@ class Workshop:
         inputs: what `ref` was named after. When the files are others by now, RefusedError and no image.
         code_only: an image of the code layer and nothing else; no stage behind the one that makes it is built.
         """
-        from sdsk8s.backends.docker.engine import BuildRequest
-
         kind = self._kind(spec)
         recipe: dict[str, Path | bytes] = dict(context.recipe_files(self.dockerfiles, kind))
         revisions = self.revisions(spec)

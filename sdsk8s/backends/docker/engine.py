@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import requests
 import urllib3
 
 from sdsk8s.backends.deferred import defer
+from sdsk8s.backends.docker.recipe import BuildRequest, BuiltImage
 from sdsk8s.errors import ImageError
 
 defer("paramiko")  # for engines behind ssh:// alone, and half of the time that the docker package takes to load
@@ -28,32 +28,6 @@ _STEP = re.compile(r"(?:\[\d+/\d+\] )?step (\d+)/(\d+) ?: (.*)", re.I)
 _DIGEST = re.compile(r"\bdigest: (sha256:[0-9a-f]{64})")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 TIMEOUT_S = 900  # of one read: a step may be silent for long
-
-
-@dataclass(frozen=True)
-class BuildRequest:
-    """name        for messages
-    ref         tag of the result
-    context     tar, closed by the caller
-    dockerfile  text of the Dockerfile in it, for error messages
-    log         file that takes every line
-    """
-
-    name: str
-    ref: str
-    context: IO[bytes]
-    dockerfile: str
-    log: Path
-    target: str | None = None
-    args: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BuiltImage:
-    id: str
-    ref: str
-    size_bytes: int
-    seconds: float
 
 
 @dataclass(frozen=True)

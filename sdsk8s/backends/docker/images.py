@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sdsk8s.backends.docker.build_lock import one_at_a_time
+from sdsk8s.backends.docker.builder import Workshop, oci_labels
+from sdsk8s.backends.docker.kept_dependencies import below_overrides, compose, lower_layers
+from sdsk8s.backends.docker.recipe import Built, Recipe, Say
 from sdsk8s.errors import ConfigError, ImageError
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.image import SITE_LABEL, ImageSpec, untagged
@@ -23,7 +25,6 @@ from sdsk8s.site.image_lock import lock, read_lock
 from sdsk8s.site.overrides import load_overrides
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.docker.builder import Workshop
     from sdsk8s.backends.docker.engine import Engine
     from sdsk8s.backends.registry import Registry
 
@@ -32,27 +33,6 @@ FROM_IMAGE = "FROM_IMAGE"
 """Build argument of the base: what it is FROM itself."""
 SITE_LAYER = "site"
 """Folder of dockerfiles/ that lays a site's overrides over a finished image."""
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Built:
-    """digest: what manifests get. fact: one line for the table."""
-
-    digest: str
-    fact: str
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One reference that can be built. below: reference of what it is FROM ("" for the base); inputs: the files that
-    its tag was made from; kept: the running image whose dependency layer is to stay."""
-
-    spec: ImageSpec
-    below: str
-    inputs: Mapping[str, str]
-    kept: str = ""
 
 
 class Images:
@@ -103,8 +83,6 @@ class Images:
 
     @cached_property
     def workshop(self) -> Workshop:
-        from sdsk8s.backends.docker.builder import Workshop
-
         source = Path(self._site.source).expanduser() if self._site.source else None
         return Workshop(folder("dockerfiles"), source)
 
@@ -238,8 +216,6 @@ class Images:
         self, plain: str, spec: ImageSpec, kept: str, inputs: Mapping[str, str], args: Mapping[str, str]
     ) -> str:
         """The reference with the running image's dependency layer: the plain one when that has it anyway."""
-        from sdsk8s.backends.docker.kept_dependencies import below_overrides, lower_layers
-
         kept = below_overrides(self.registry, kept)
         layers = lower_layers(self.registry, kept)
         if self.registry.digest(plain) and lower_layers(self.registry, plain) == layers:
@@ -311,8 +287,6 @@ class Images:
                 return Built(found, "the registry has it")
             recipe = self._recipes[ref]
             if recipe.kept:
-                from sdsk8s.backends.docker.kept_dependencies import compose
-
                 return compose(self, image, ref, recipe, say, logs)
             if self.engine.has(ref):
                 fact = "the engine has it"
@@ -344,8 +318,6 @@ class Images:
 
     def labels_of(self, recipe: Recipe, ref: str) -> dict[str, str]:
         """Labels of an image that is put together without the engine."""
-        from sdsk8s.backends.docker.builder import oci_labels
-
         labels = {**self._site_labels(), "sdsk8s.dependencies": recipe.kept}
         return oci_labels(recipe.spec, ref, self.workshop.revisions(recipe.spec), labels)
 

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sdsk8s.backends.docker.recipe import Built, Recipe, Say
 from sdsk8s.errors import ImageError
 
 if TYPE_CHECKING:
-    from sdsk8s.backends.docker.images import Built, Images, Recipe, Say
+    from sdsk8s.backends.docker.images import Images
     from sdsk8s.backends.registry import Registry
 
 
@@ -37,8 +38,6 @@ def lower_layers(registry: Registry, ref: str) -> str:
 
 def compose(images: Images, image: str, ref: str, recipe: Recipe, say: Say, logs: Path) -> Built:
     """Build the code layer, put it over the layers of `recipe.kept`, store that as `ref`."""
-    from sdsk8s.backends.docker.images import Built
-
     registry, code_ref = images.registry, f"{ref}-code"
     fact = images.make_code_layer(recipe, code_ref, say, logs)
     try:
