@@ -68,7 +68,7 @@ def plan_lines(plan: Plan, *, by_hand: bool) -> list[str]:
     def add(node: Node, depth: int) -> None:
         pad = "  " * depth
         if isinstance(node, Group):
-            lines.append(f"{pad}{node.title}{'  (side by side)' if node.parallel and len(node.children) > 1 else ''}")
+            lines.append(f"{pad}{node.title}{'  (in parallel)' if node.parallel and len(node.children) > 1 else ''}")
             for child in node.children:
                 add(child, depth + 1)
         else:

@@ -44,7 +44,7 @@ class Desired:
 
 def unchanged(component: str) -> str:
     """The note on a component that is as its tree and configuration say."""
-    return f"{component}: nothing has changed"
+    return f"{component}: no change in code or configuration"
 
 
 def builds(wanted: list[Desired], live: Observed) -> list[Node]:
@@ -52,7 +52,7 @@ def builds(wanted: list[Desired], live: Observed) -> list[Node]:
     missing: dict[str, str] = {}
     for w in wanted:
         missing |= {ref: image for image, ref in w.builds.items() if not live.digests.get(ref)}
-    steps: list[Node] = [Build("not in the registry yet", image, ref) for ref, image in sorted(missing.items())]
+    steps: list[Node] = [Build("missing in the registry", image, ref) for ref, image in sorted(missing.items())]
     return group("images", steps)
 
 
@@ -112,8 +112,8 @@ def deploy(w: Desired, live: Observed, *, running: bool | None, only_missing: bo
         if kind == "Job":
             if running is False or (only_missing and is_running(w.component, live)):
                 continue
-            early.append(apply_step(obj, live, reason="schema work of this revision", running=running))
-            early.append(WaitJob("workloads start after the schema work", name))
+            early.append(apply_step(obj, live, reason="schema Job of this revision", running=running))
+            early.append(WaitJob("workloads start after the schema Job", name))
         elif kind in WORKLOADS:
             late.append(apply_step(obj, live, reason=_why(obj, live), running=running))
         else:
@@ -124,7 +124,7 @@ def deploy(w: Desired, live: Observed, *, running: bool | None, only_missing: bo
 def _why(obj: Object, live: Observed) -> str:
     old = live.get(*kube.key(obj))
     if old is None:
-        return "not there yet"
+        return "missing"
     changed = []
     was, now = kube.pod_template(old), kube.pod_template(obj)
     if was and now:
@@ -167,7 +167,7 @@ def scale_up(w: Desired, live: Observed) -> list[Node]:
         recorded = live.recorded(kind, name)
         want = recorded if recorded is not None else desired.get((kind, name), 0)
         if live.replicas(kind, name) == 0 and want > 0:
-            reason = "recorded by the last stop" if recorded is not None else "replicas of the manifest"
+            reason = "recorded by the last stop" if recorded is not None else "replicas from the manifest"
             steps.append(Scale(reason, kind, name, 0, want))
     return steps
 
@@ -181,7 +181,7 @@ def unstick(changes: list[Node], live: Observed, *, always: bool = False) -> lis
         elif isinstance(step, Apply) and step.obj["kind"] == "StatefulSet" and step.change == "update":
             names.append(kube.name(step.obj))
     return [
-        Unstick("pods that never became ready would be waited for", "StatefulSet", name)
+        Unstick("the rollout would wait for pods that never became ready", "StatefulSet", name)
         for name in names
         if always or not live.ready("StatefulSet", name)
     ]
@@ -200,20 +200,23 @@ def wait_ready(w: Desired, live: Observed, changes: list[Node]) -> list[Node]:
     for key in [kube.key(o) for o in w.objects if o["kind"] in WORKLOADS]:
         replicas = touched.get(key, live.replicas(*key) or 0)
         if replicas > 0 and (key in touched or not live.ready(*key)):
-            waits.append(WaitReady("done means that pods serve", *key))
+            waits.append(WaitReady("wait for readiness", *key))
     return group("wait", waits, parallel=True)
 
 
 def stop(component: Component, live: Observed) -> list[Node]:
     """Record replicas and scale to 0, all workloads side by side, then wait until the pods are gone."""
     scales: list[Node] = [
-        Scale("drain and stop; replicas are recorded", kind, name, before, 0, record=before)
+        Scale("drain, then stop; replicas are recorded", kind, name, before, 0, record=before)
         for kind, name in workloads(component, live)
         if (before := live.replicas(kind, name) or 0) > 0
     ]
     if not scales and not live.pods(component.name):
         return []
-    return [*group("scale", scales, parallel=True), WaitGone("stop means stopped", component.selector())]
+    return [
+        *group("scale", scales, parallel=True),
+        WaitGone("wait for pods to terminate", component.selector(), component.name),
+    ]
 
 
 def reset_hooks(component: Component) -> list[Node]:
@@ -225,7 +228,7 @@ def prune_jobs(w: Desired, live: Observed) -> list[Node]:
     """Finished schema Jobs of earlier revisions."""
     keep = {kube.name(o) for o in w.objects if o["kind"] == "Job"}
     return [
-        Delete("of an earlier revision", "Job", name)
+        Delete("belongs to an earlier revision", "Job", name)
         for name, obj in sorted(live.objects.get("Job", {}).items())
         if keep and name not in keep and kube.component(obj) == w.component.name
     ]

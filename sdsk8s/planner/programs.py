@@ -25,8 +25,8 @@ def plan_programs(
         known |= {part for name in names for part in name.split(":")}
         chosen = tuple(n for n in names if program == "*" or program in n.split(":"))
         if chosen:
-            steps.append(Supervise("as asked", pod, container, verb, chosen))
+            steps.append(Supervise("requested", pod, container, verb, chosen))
     if not steps:
         raise UsageError(f'no program is called "{program}"', target=target, words=unknown(program, sorted(known)))
-    note = "a pod that is new has all of its programs running, whatever was stopped before"
+    note = "a new pod starts all of its programs, including stopped ones"
     return Plan(verb, target, namespace, Group(target, tuple(steps)), (note,) if verb == "stop" else ())

@@ -11,7 +11,7 @@ from sdsk8s.model import kube
 from sdsk8s.model.kube import Object
 from sdsk8s.model.names import REPLICAS, WORKLOADS
 from sdsk8s.model.observed import Observed
-from sdsk8s.planner import kubernetes as parts
+from sdsk8s.planner import kubernetes
 from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.start import start_nodes
 from sdsk8s.planner.steps import Group, Node, Plan, group
@@ -26,11 +26,11 @@ def plan_reset(
     flat = [w for level in components for w in level]
     for level in reversed(components):
         for w in level:
-            hold.extend(group(w.component.name, parts.stop(w.component, live)))
+            hold.extend(group(w.component.name, kubernetes.stop(w.component, live)))
     root.extend(group("stop", hold, parallel=True))
     root.extend(start_nodes(stores, live, namespace))
     for w in flat:
-        root.extend(group(f"clear {w.component.name}", parts.reset_hooks(w.component)))
+        root.extend(group(f"clear {w.component.name}", kubernetes.reset_hooks(w.component)))
     root.extend(start_nodes(components, _stopped(flat, live), namespace))
     return Plan("reset", target, kube.name(namespace), Group("reset", tuple(root)))
 
@@ -40,7 +40,7 @@ def _stopped(wanted: list[Desired], live: Observed) -> Observed:
     objects = {kind: dict(named) for kind, named in live.objects.items()}
     names = {w.component.name for w in wanted}
     for w in wanted:
-        for kind, name in parts.workloads(w.component, live):
+        for kind, name in kubernetes.workloads(w.component, live):
             old = dict(objects[kind][name])
             before = live.replicas(kind, name) or 0
             meta = dict(old["metadata"])

@@ -8,7 +8,7 @@ from sdsk8s.model.component import Component
 from sdsk8s.model.kube import Object
 from sdsk8s.model.names import unknown
 from sdsk8s.model.observed import Observed
-from sdsk8s.planner import kubernetes as parts
+from sdsk8s.planner import kubernetes
 from sdsk8s.planner.steps import Group, Node, Plan, Scale, WaitGone, WaitReady
 
 
@@ -18,16 +18,17 @@ def plan_scale(component: Component, workload: str, replicas: int, live: Observe
     of the snapshot scales."""
     if component.store:
         raise RefusedError(
-            f"{component.name} is a store: its members are part of how it keeps data", target=component.name,
-            next="replicas in its manifest, and the settings that belong to them",
-        )  # fmt: skip
-    keys = parts.workloads(component, live)
+            f"refusing to scale {component.name}: a store's replica count is part of its data layout",
+            target=component.name,
+            next="change the replicas and the matching settings in its manifest",
+        )
+    keys = kubernetes.workloads(component, live)
     names = [name for _, name in keys]
     if not keys:
         raise RefusedError(f"{component.name} is not deployed", next=f"start {component.name}")
     if not workload and len(keys) > 1:
         raise UsageError(
-            f"{component.name} has {len(keys)} workloads: name one",
+            f"{component.name} has {len(keys)} workloads; choose one",
             words=", ".join(f"{component.name}/{name}" for name in names),
         )
     chosen = [key for key in keys if key[1] == (workload or names[0])]
@@ -38,12 +39,12 @@ def plan_scale(component: Component, workload: str, replicas: int, live: Observe
     before = live.replicas(kind, name) or 0
     target = f"{component.name}/{name}"
     if before == replicas:
-        return Plan("scale", target, namespace, Group("scale", ()), (f"{name} has {replicas} replicas already",))
-    steps: list[Node] = [Scale("as asked", kind, name, before, replicas, record=None if replicas else before)]
+        return Plan("scale", target, namespace, Group("scale", ()), (f"{name} already has {replicas} replicas",))
+    steps: list[Node] = [Scale("requested", kind, name, before, replicas, record=None if replicas else before)]
     if replicas:
-        steps.append(WaitReady("done means that pods serve", kind, name))
+        steps.append(WaitReady("wait for readiness", kind, name))
     else:
-        steps.append(WaitGone("stop means stopped", kube.selector_text(live.get(kind, name) or {})))
+        steps.append(WaitGone("wait for pods to terminate", kube.selector_text(live.get(kind, name) or {}), name))
     return Plan("scale", target, namespace, Group("scale", tuple(steps)))
 
 
@@ -55,7 +56,7 @@ def _refuse_scaled(kind: str, name: str, replicas: int, live: Observed, namespac
             if (aim.get("kind", "Deployment"), aim["name"]) != (kind, name) or _rests(scaler, obj, replicas):
                 continue
             raise RefusedError(
-                f"{scaler}/{other} sets the replicas of {kind}/{name}: it would undo this", target=name,
+                f"{scaler}/{other} sets the replicas of {kind}/{name} and would reverse this change", target=name,
                 words="nothing was changed", next=f"kubectl -n {namespace} " + _SCALERS[scaler].format(other, replicas),
             )  # fmt: skip
 

@@ -13,7 +13,7 @@ from sdsk8s.model import kube
 from sdsk8s.model.bundle import Archive
 from sdsk8s.model.kube import Object
 from sdsk8s.model.observed import Observed
-from sdsk8s.planner import kubernetes as parts
+from sdsk8s.planner import kubernetes
 from sdsk8s.planner.steps import Apply, Group, Node, Pack, Plan, Push, Upload, WaitReady, group
 
 
@@ -31,7 +31,7 @@ class QueueShip:
     """One queue as it is to be.
 
     whole, bucket  archive for virtual machines, with secrets, and its place; None: not shipped to a bucket
-    code, ref      archive for pods, without secrets, and its reference; None: not shipped to the registry
+    code, ref      archive for pods; no secrets, and its reference; None: not shipped to the registry
     worker         workload of the queue with the new bundle; None when it is not in the cluster or runs it already
     deployed       the queue has a workload in the cluster
     """
@@ -57,13 +57,13 @@ def plan_ship(
         children = _queue(q, live)
         bodies.extend(group(f"queue {q.queue}", children))
         if not children:
-            notes.append(f"{q.queue}: nothing has changed")
+            notes.append(f"{q.queue}: no change in code or configuration")
         if q.ref and not q.deployed:
             notes.append(f"{q.queue} has no workers in the cluster yet: sds update {q.component}, then ship again")
     head: list[Node] = [
-        parts.apply_step(obj, live, reason="workers need it", running=None)
+        kubernetes.apply_step(obj, live, reason="needed by the workers", running=None)
         for _, obj in sorted((extra or {}).items())
-        if parts.differs(obj, live)
+        if kubernetes.differs(obj, live)
     ]
     both = group("queues", bodies, parallel=True)
     return Plan("ship", target, namespace, Group("ship", (*head, *both)), tuple(notes))
@@ -72,21 +72,21 @@ def plan_ship(
 def _queue(q: QueueShip, live: Observed) -> list[Node]:
     steps: list[Node] = []
     if q.whole and q.bucket and not q.bucket.stored:
-        steps.append(_pack(q.whole, "for virtual machines, with the secrets that they need"))
+        steps.append(_pack(q.whole, "for virtual machines; includes secrets"))
         steps.append(Upload("", q.whole.file, q.whole.id, q.bucket.bucket, q.bucket.key, q.encrypt))
     if q.code and q.ref and not live.digests.get(q.ref):
-        steps.append(_pack(q.code, "for pods, without secrets"))
+        steps.append(_pack(q.code, "for pods; no secrets"))
         steps.append(Push("", q.code.file, q.code.id, q.ref, q.encrypt))
     if q.worker is not None:
         kind, name = kube.key(q.worker)
-        steps.append(Apply("its workers roll to the new bundle", _scaled(q.worker, live), "update"))
+        steps.append(Apply("roll the workers to the new bundle", _scaled(q.worker, live), "update"))
         if (live.replicas(kind, name) or 0) > 0:
-            steps.append(WaitReady("done means that its workers run the bundle", kind, name))
+            steps.append(WaitReady("wait until the workers run the bundle", kind, name))
     return steps
 
 
 def _scaled(worker: Object, live: Observed) -> Object:
-    return parts.apply_step(worker, live, reason="", running=None).obj
+    return kubernetes.apply_step(worker, live, reason="", running=None).obj
 
 
 def _pack(archive: Archive, reason: str) -> Pack:

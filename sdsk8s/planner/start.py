@@ -5,7 +5,7 @@ from __future__ import annotations
 from sdsk8s.model import kube
 from sdsk8s.model.kube import Object
 from sdsk8s.model.observed import Observed
-from sdsk8s.planner import kubernetes as parts
+from sdsk8s.planner import kubernetes
 from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.steps import Apply, Group, Node, Plan, group, walk
 
@@ -33,15 +33,15 @@ def start_nodes(levels: list[list[Desired]], live: Observed, namespace: Object) 
         bodies.extend(group("start " + ", ".join(w.component.name for w in level), children, parallel=True))
     head: list[Node] = []
     if bodies and live.get("Namespace", kube.name(namespace)) is None:
-        head.append(Apply("not there yet", namespace, "create"))
+        head.append(Apply("missing", namespace, "create"))
     needs_images = [w for level in levels for w in level if any(isinstance(s, Apply) for s in _steps(w, live))]
-    return [*parts.builds(needs_images, live), *head, *bodies]
+    return [*kubernetes.builds(needs_images, live), *head, *bodies]
 
 
 def component_nodes(w: Desired, live: Observed) -> list[Node]:
     """Steps that bring one component up; none when it is up."""
-    changes = [*parts.deploy(w, live, running=None, only_missing=True), *parts.scale_up(w, live)]
-    return [*changes, *parts.wait_ready(w, live, changes)]
+    changes = [*kubernetes.deploy(w, live, running=None, only_missing=True), *kubernetes.scale_up(w, live)]
+    return [*changes, *kubernetes.wait_ready(w, live, changes)]
 
 
 def _steps(w: Desired, live: Observed) -> list[object]:

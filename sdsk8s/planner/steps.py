@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from sdsk8s.model import kube
 from sdsk8s.model.names import REPLICAS
 from sdsk8s.model.supervisord import supervisorctl
+from sdsk8s.model.text import count, size
 
 Object = Mapping[str, Any]
 
@@ -50,7 +51,7 @@ class Build(Step):
         return f"docker build -t {self.ref} . && docker push {self.ref}"
 
     def undo(self) -> str:
-        return "nothing to undo: an image that nothing runs does no harm"
+        return "nothing to undo: an unused image does no harm"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,10 @@ class Scale(Step):
     record: int | None = None
 
     def title(self) -> str:
+        if self.replicas == 0:
+            return f"stop {self.kind}/{self.name} ({count(self.before, 'pod')})"
+        if self.before == 0:
+            return f"start {self.kind}/{self.name} ({count(self.replicas, 'pod')})"
         return f"scale {self.kind}/{self.name} {self.before} -> {self.replicas}"
 
     def by_hand(self, namespace: str) -> str:
@@ -114,12 +119,13 @@ class WaitReady(Step):
 
 @dataclass(frozen=True)
 class WaitGone(Step):
-    """Until no pod of the selector is left."""
+    """Until no pod of the selector is left. of: the name of what is stopped, for people."""
 
     selector: str
+    of: str
 
     def title(self) -> str:
-        return f"wait until the pods of {self.selector} are gone"
+        return f"wait until all {self.of} pods have ended"
 
     def by_hand(self, namespace: str) -> str:
         return f"kubectl -n {namespace} wait --for=delete pod -l {self.selector}"
@@ -182,13 +188,13 @@ class Pack(Step):
     files: tuple[tuple[str, int, str], ...]
 
     def title(self) -> str:
-        return f"pack {self.file}: {len(self.files)} files, {words(self.size)}, id {self.content}"
+        return f"pack {self.file}: {count(len(self.files), 'file')}, {size(self.size)}, id {self.content}"
 
     def by_hand(self, namespace: str) -> str:
         return f"tar -cjf {self.file} FILES && sha256sum {self.file}"
 
     def undo(self) -> str:
-        return "nothing to undo: an archive that nothing fetches does no harm"
+        return "nothing to undo: an unused archive does no harm"
 
 
 @dataclass(frozen=True)
@@ -249,7 +255,7 @@ class Push(Step):
         return f"oras push {self.ref} {self.file}"
 
     def undo(self) -> str:
-        return "nothing to undo: a bundle that nothing runs does no harm"
+        return "nothing to undo: an unused bundle does no harm"
 
 
 @dataclass(frozen=True)
@@ -325,7 +331,7 @@ class Unstick(Step):
     name: str
 
     def title(self) -> str:
-        return f"free {self.kind}/{self.name} of pods that never became ready"
+        return f"delete pods of {self.kind}/{self.name} that never became ready"
 
     def by_hand(self, namespace: str) -> str:
         pods = f"the pods of {self.name} that are not ready"
@@ -394,13 +400,3 @@ def walk(node: Node) -> Iterator[Step]:
 def group(title: str, children: list[Node], *, parallel: bool = False) -> list[Node]:
     """A group around the children, or nothing when there are none."""
     return [Group(title, tuple(children), parallel)] if children else []
-
-
-def words(size: int) -> str:
-    """A number of bytes for people."""
-    value = float(size)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"

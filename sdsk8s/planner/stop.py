@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sdsk8s.model.component import Component
 from sdsk8s.model.observed import Observed
-from sdsk8s.planner import kubernetes as parts
+from sdsk8s.planner import kubernetes
 from sdsk8s.planner.steps import Group, Node, Plan, group
 
 
@@ -15,7 +15,7 @@ def plan_stop(target: str, levels: list[list[Component]], live: Observed, namesp
     for level in reversed(levels):
         children: list[Node] = []
         for c in level:
-            steps = parts.stop(c, live)
+            steps = kubernetes.stop(c, live)
             if not steps:
                 notes.append(f"{c.name} is already stopped")
             children.extend(group(c.name, steps))

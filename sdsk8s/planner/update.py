@@ -11,7 +11,7 @@ from sdsk8s.model import kube
 from sdsk8s.model.kube import Object
 from sdsk8s.model.names import CONFIG_HASH, WORKLOADS
 from sdsk8s.model.observed import Observed
-from sdsk8s.planner import kubernetes as parts
+from sdsk8s.planner import kubernetes
 from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.steps import Apply, Group, Node, Plan, group
 
@@ -33,33 +33,36 @@ def plan_update(
     notes = []
     bodies: list[Node] = []
     for w in stores:
-        up = parts.is_running(w.component, live)
+        up = kubernetes.is_running(w.component, live)
         part = _config_part(w, live)
-        changes = parts.deploy(part, live, running=up)
-        after = parts.wait_ready(part, live, changes) if changes and up else []
+        changes = kubernetes.deploy(part, live, running=up)
+        after = kubernetes.wait_ready(part, live, changes) if changes and up else []
         bodies.extend(group(f"configuration of {w.component.name}", [*changes, *after]))
         if changes:
-            notes.append(f"{w.component.name}: its configuration changes; update every component that needs it")
+            notes.append(
+                f"{w.component.name} restarts with a new configuration; "
+                "update every component that uses it: sds update all -c"
+            )
     for level in levels:
         children: list[Node] = []
         for w in level:
             chosen = _config_part(w, live) if config_only else w
-            up = parts.is_running(w.component, live)
-            changes = parts.deploy(chosen, live, running=up)
+            up = kubernetes.is_running(w.component, live)
+            changes = kubernetes.deploy(chosen, live, running=up)
             if up:
-                changes += parts.unstick(changes, live)
-            after = parts.wait_ready(chosen, live, changes) if changes and up else []
-            prune = parts.prune_jobs(w, live) if changes and up and not config_only else []
+                changes += kubernetes.unstick(changes, live)
+            after = kubernetes.wait_ready(chosen, live, changes) if changes and up else []
+            prune = kubernetes.prune_jobs(w, live) if changes and up and not config_only else []
             children.extend(group(w.component.name, [*changes, *after, *prune]))
             if not changes:
-                notes.append(parts.unchanged(w.component.name))
+                notes.append(kubernetes.unchanged(w.component.name))
             elif not up:
                 notes.append(f"{w.component.name} is stopped and stays stopped: sds start {w.component.name}")
         bodies.extend(group("update " + ", ".join(w.component.name for w in level), children, parallel=True))
     head: list[Node] = []
     if bodies and live.get("Namespace", kube.name(namespace)) is None:
-        head.append(Apply("not there yet", namespace, "create"))
-    images = [] if config_only else parts.builds([w for level in levels for w in level], live)
+        head.append(Apply("missing", namespace, "create"))
+    images = [] if config_only else kubernetes.builds([w for level in levels for w in level], live)
     root = Group("update", (*images, *head, *bodies))
     return Plan("update", target, kube.name(namespace), root, tuple(notes))
 

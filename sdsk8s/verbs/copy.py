@@ -26,6 +26,7 @@ from sdsk8s.model.mounts import Place, check_place, place
 from sdsk8s.model.names import COMPONENT, DRIFT, SUPERVISED
 from sdsk8s.model.site import Site
 from sdsk8s.model.supervisord import supervisorctl
+from sdsk8s.model.text import size
 from sdsk8s.site.folder import home_folder, load_site
 from sdsk8s.verbs.options import Options
 
@@ -265,33 +266,24 @@ def _words(o: Outcome, dry_run: bool) -> str:
     p = o.plan
     if p.empty:
         return f"{o.path}: nothing to do, {p.same} files are the same"
-    parts = [f"{len(p.files)} of {p.total} files, {size_text(p.size)}"]
+    parts = [f"{len(p.files)} of {p.total} files, {size(p.size)}"]
     parts += [f"{len(p.links)} links"] if p.links else []
     parts += [f"{len(p.modes)} modes"] if p.modes else []
     parts += [f"{len(p.delete)} {'to delete' if dry_run else 'deleted'}"] if p.delete else []
     if dry_run:
         return f"{o.path}: would copy " + ", ".join(parts)
-    speed = f", {size_text(round(p.size / o.seconds))}/s" if p.size > 1 << 20 and o.seconds else ""
+    speed = f", {size(round(p.size / o.seconds))}/s" if p.size > 1 << 20 and o.seconds else ""
     again = f", {o.tries} tries" if o.tries > 1 else ""
     return f"{o.path}: " + ", ".join(parts) + f", verified, {o.seconds:.1f} s{speed}{again}"
 
 
 def _lines(o: Outcome) -> list[str]:
     p = o.plan
-    out = [f"copy    {e.path or o.path}  {size_text(e.size)}" for e in p.files]
+    out = [f"copy    {e.path or o.path}  {size(e.size)}" for e in p.files]
     out += [f"link    {e.path} -> {e.link}" for e in p.links]
     out += [f"folder  {e.path or o.path}" for e in p.dirs]
     out += [f"mode    {e.path or o.path}  {e.mode:o}" for e in p.modes]
     return out + [f"delete  {path}" for path in p.delete]
-
-
-def size_text(size: float) -> str:
-    """312 B, 4.1 kB, 1.2 GB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError
 
 
 def target_of(pod: Object, container: str) -> Target:

@@ -13,7 +13,7 @@ from sdsk8s.errors import ConfigError, RefusedError
 from sdsk8s.model.history import kept_digests
 from sdsk8s.model.image import SITE_LABEL
 from sdsk8s.model.prune import Stored, Verdict, mentions, verdicts
-from sdsk8s.planner.prune import plan_prune
+from sdsk8s.planner.images_prune import plan_prune
 from sdsk8s.verbs.conduct import Planned, Run, conduct
 from sdsk8s.verbs.session import Session
 

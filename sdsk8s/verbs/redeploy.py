@@ -7,8 +7,8 @@ from functools import partial
 
 from sdsk8s.errors import RefusedError
 from sdsk8s.model.history import images_in
-from sdsk8s.planner.history import plan_redeploy, with_digests
 from sdsk8s.planner.kubernetes import Desired, workloads
+from sdsk8s.planner.redeploy import plan_redeploy, with_digests
 from sdsk8s.verbs.conduct import Planned, Run, conduct
 from sdsk8s.verbs.desired import in_levels
 from sdsk8s.verbs.revisions import way_back

@@ -7,8 +7,8 @@ from functools import partial
 
 from sdsk8s.errors import UsageError
 from sdsk8s.model.names import unknown
-from sdsk8s.planner.history import plan_restart
 from sdsk8s.planner.kubernetes import workloads
+from sdsk8s.planner.restart import plan_restart
 from sdsk8s.verbs import programs
 from sdsk8s.verbs.conduct import Planned, Run, conduct
 from sdsk8s.verbs.selection import select

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sdsk8s.errors import ClusterError
 from sdsk8s.model.history import Trees
 from sdsk8s.model.observed import Observed
-from sdsk8s.planner.history import plan_back, with_records
 from sdsk8s.planner.kubernetes import Desired, workloads
+from sdsk8s.planner.record import with_records
 from sdsk8s.planner.steps import Apply, Group, Node, Plan, Record, Step, WaitReady, walk
+from sdsk8s.planner.undo import plan_undo
 from sdsk8s.render.changes import config_changes, tree_changes
 from sdsk8s.runner.run import Report
 from sdsk8s.verbs.conduct import WayBack
@@ -64,7 +65,7 @@ def way_back(session: Session, plan: Plan, report: Report) -> WayBack:
             back.append(Desired(by_name[record.component], tuple(objects), {}))
     if not back and not keep:
         return WayBack(None, words)
-    found = plan_back("roll back", plan.target, in_levels(session, back), session.observe(), session.site.namespace)
+    found = plan_undo("roll back", plan.target, in_levels(session, back), session.observe(), session.site.namespace)
     # The revision that is restored is in the history already.
     root = _without_records(found.root)
     root = Group(root.title, (*keep, *root.children))

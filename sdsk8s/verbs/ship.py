@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from sdsk8s.errors import ConfigError, UsageError
-from sdsk8s.model import kube
+from sdsk8s.model import kube, text
 from sdsk8s.model.bundle import KEY_SECRET, bundle_ref
 from sdsk8s.model.component import Component
 from sdsk8s.model.kube import Object
@@ -18,7 +18,7 @@ from sdsk8s.model.observed import Observed
 from sdsk8s.planner.kubernetes import workloads
 from sdsk8s.planner.running_images import live_bundles, queue_of
 from sdsk8s.planner.ship import Bucket, QueueShip, plan_ship
-from sdsk8s.planner.steps import Pack, Plan, words
+from sdsk8s.planner.steps import Pack, Plan
 from sdsk8s.render.bundles import keep_configuration
 from sdsk8s.render.objects import content_hash, queue_object_name
 from sdsk8s.verbs.conduct import Planned, Run, conduct
@@ -158,5 +158,5 @@ def file_lines(found: Plan) -> list[str]:
     for step in found.steps():
         if isinstance(step, Pack):
             lines.append(f"files of {step.file}:")
-            lines += [f"  {mode}  {words(size):>9}  {path}" for path, size, mode in step.files]
+            lines += [f"  {mode}  {text.size(count):>9}  {path}" for path, count, mode in step.files]
     return lines

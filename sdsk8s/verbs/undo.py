@@ -12,8 +12,8 @@ from sdsk8s.model.component import Component
 from sdsk8s.model.history import Revision, images_in
 from sdsk8s.model.kube import Object
 from sdsk8s.model.observed import Observed
-from sdsk8s.planner.history import plan_back
 from sdsk8s.planner.kubernetes import Desired, differs, workloads
+from sdsk8s.planner.undo import plan_undo
 from sdsk8s.verbs.conduct import Planned, Run, conduct
 from sdsk8s.verbs.desired import in_levels
 from sdsk8s.verbs.selection import select
@@ -54,9 +54,9 @@ def plan(session: Session, request: Request) -> Planned:
         why = f": {picked.reason}" if picked.reason else ""
         notes.append(f"{c.name}: revision {picked.number} of {picked.when} by {picked.who}{why}")
         extra = set(workloads(c, live)) - {kube.key(o) for o in objects}
-        notes += [f"{kind}/{name} is not in that revision and stays as it is" for kind, name in sorted(extra)]
+        notes += [f"{kind}/{name} is not part of that revision and is not changed" for kind, name in sorted(extra)]
     levels = in_levels(session, wanted)
-    return Planned(plan_back("undo", request.target, levels, live, session.site.namespace, tuple(notes)))
+    return Planned(plan_undo("undo", request.target, levels, live, session.site.namespace, tuple(notes)))
 
 
 def run(session: Session, request: Request) -> int:

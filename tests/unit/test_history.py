@@ -9,9 +9,12 @@ from sdsk8s.model.component import Component
 from sdsk8s.model.history import Revision, fingerprint, images_in, kept_digests, revision_of
 from sdsk8s.model.names import APPLIED, COMPONENT
 from sdsk8s.model.observed import Observed
-from sdsk8s.planner.history import plan_back, plan_redeploy, plan_restart, with_digests, with_records
 from sdsk8s.planner.kubernetes import Desired
+from sdsk8s.planner.record import with_records
+from sdsk8s.planner.redeploy import plan_redeploy, with_digests
+from sdsk8s.planner.restart import plan_restart
 from sdsk8s.planner.steps import Apply, Group, Plan, Record, Restart, Unstick, WaitReady
+from sdsk8s.planner.undo import plan_undo
 from sdsk8s.render.changes import config_changes, tree_changes
 
 READY = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
@@ -53,15 +56,15 @@ def test_the_fingerprint_follows_the_digest() -> None:
 
 def test_undo_sees_a_digest_that_differs_under_the_same_tag() -> None:
     old, now = workload("a", "r/a:1@sha256:1"), workload("a", "r/a:1@sha256:2")
-    plan = plan_back("undo", "app", [[Desired(APP, (old,), {})]], live(now), "sds")
+    plan = plan_undo("undo", "app", [[Desired(APP, (old,), {})]], live(now), "sds")
     assert [type(s) for s in plan.steps()] == [Apply, WaitReady, Record]
-    assert plan_back("undo", "app", [[Desired(APP, (now,), {})]], live(now), "sds").empty is False  # not ready yet
+    assert plan_undo("undo", "app", [[Desired(APP, (now,), {})]], live(now), "sds").empty is False  # not ready yet
 
 
 def test_undo_frees_a_statefulset() -> None:
     old = workload("db", "r/db:1@sha256:1", kind="StatefulSet")
     bad = workload("db", "r/db:1@sha256:2", kind="StatefulSet", applied="y")
-    plan = plan_back("undo", "app", [[Desired(APP, (old,), {})]], live(bad), "sds")
+    plan = plan_undo("undo", "app", [[Desired(APP, (old,), {})]], live(bad), "sds")
     assert [type(s) for s in plan.steps()] == [Apply, Unstick, WaitReady, Record]
 
 
@@ -89,13 +92,17 @@ def test_what_a_dead_run_left_unrecorded_is_recorded() -> None:
 def test_the_note_on_what_a_dead_run_left_says_what_is_done_about_it() -> None:
     wanted = Desired(APP, (workload("a", "r/a:1"),), {})
     empty = Plan(
-        "update", "app", "sds", Group("update", ()), ("app: nothing has changed", "other: nothing has changed")
+        "update",
+        "app",
+        "sds",
+        Group("update", ()),
+        ("app: no change in code or configuration", "other: no change in code or configuration"),
     )
     rolling = workload("a", "r/a:1")
     ready = {**rolling, "status": dict.fromkeys(READY, 1)}
     first, other = with_records(empty, [wanted], live(rolling), {}).notes
-    assert "did not end: waiting for Deployment/a, then recording the revision" in first
-    assert other == "other: nothing has changed"
+    assert "interrupted; waiting for Deployment/a, then recording the revision" in first
+    assert other == "other: no change in code or configuration"
     assert "its pods are ready: recording the revision" in with_records(empty, [wanted], live(ready), {}).notes[0]
     recorded = {"app": Revision("app", 1, content=fingerprint(wanted.objects))}
     assert with_records(empty, [wanted], live(ready), recorded).notes == empty.notes

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sdsk8s.model.prune import Stored, Verdict, freed, mentions, verdicts
-from sdsk8s.planner.prune import plan_prune
+from sdsk8s.planner.images_prune import plan_prune
 from sdsk8s.planner.steps import RemoveImage
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -80,5 +80,5 @@ def test_the_plan_removes_the_oldest_first_by_digest_and_says_what_stays() -> No
     assert [(s.where, s.ref) for s in steps] == [
         ("registry", f"{REPO}@{other}"), ("registry", f"{REPO}@{DIGEST}"), ("engine", f"{REPO}:0123456789ab"),
     ]  # fmt: skip
-    assert "1 stay: each runs" in plan.notes
+    assert "1 are kept: each runs" in plan.notes
     assert plan_prune([rows[2]], [], "sds").empty

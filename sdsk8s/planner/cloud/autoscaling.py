@@ -50,7 +50,7 @@ def pools(entries: Any) -> list[Pool]:
             continue
         name, types = str(entry["QUEUE_NAME"]), entry.get("INSTANCE_TYPES") or ()
         if isinstance(types, str) or not isinstance(types, Sequence) or not types:
-            raise ConfigError(f'queue "{name}": INSTANCE_TYPES is no list of types', target="QUEUES")
+            raise ConfigError(f'queue "{name}": expected a list of instance types in INSTANCE_TYPES', target="QUEUES")
         found.append(Pool(name, tuple(str(t) for t in types), bool(entry.get("TOTAL_JOBS_METRIC", False))))
     return found
 
@@ -77,7 +77,7 @@ def plan_pools(
         name = group_name(machines.venue, pool.queue)
         steps: list[Node] = []
         if name in groups:
-            notes.append(f"the group {name} exists: left as it is")
+            notes.append(f"group {name} exists and is not changed")
         else:
             steps += [_template(name, pool, machines, f"{name}-launch-template" in templates)]
             steps += [_group(name, pool, machines)]
@@ -101,7 +101,7 @@ def _template(name: str, pool: Pool, m: Machines, exists: bool) -> CloudCall:
         data["IamInstanceProfile"] = {"Name": m.role}
     params = {"LaunchTemplateName": template, "LaunchTemplateData": data}
     if exists:
-        why = f"{template} is there from before; the group takes its newest version"
+        why = f"{template} exists; the group uses its newest version"
         return CloudCall(why, f"add a version to launch template {template}", "ec2",
                          "create_launch_template_version", params, "delete the newest version")  # fmt: skip
     words = f"create launch template {template}: {m.image}, {user_data}"
@@ -169,5 +169,5 @@ def _policy(name: str, pool: Pool) -> CloudCall:
         },
     }
     words = f"put policy {policy}: {metric} at 1, never fewer machines"
-    return CloudCall("idle machines end themselves", words, "autoscaling", "put_scaling_policy", params,
+    return CloudCall("idle machines terminate themselves", words, "autoscaling", "put_scaling_policy", params,
                      f"delete policy {policy}")  # fmt: skip
