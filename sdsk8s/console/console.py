@@ -1,6 +1,6 @@
 """The Console: how a verb speaks to the person in front of it. A front end gives its own to the session.
 
-Results go to stdout; questions, notes and progress go to stderr.
+Results go to stdout; questions, notes and progress go to stderr. Every command loads this module, so it loads little.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdsk8s.console.plan_text import plan_head
 from sdsk8s.console.progress import PlainProgress
 from sdsk8s.console.table import table_lines
 from sdsk8s.errors import RefusedError
-from sdsk8s.planner.describe import plan_lines
-from sdsk8s.planner.steps import Plan
-from sdsk8s.runner.run import Progress
+
+if TYPE_CHECKING:
+    from sdsk8s.runner.run import Progress
 
 GERUND = {
     "start": "Starting",
@@ -106,11 +105,6 @@ class Console:
         """The same for secrets: the answer is not shown. Enter is an empty answer; needed: it asks again."""
         default = None if needed else ""
         return str(click.prompt(text, default=default, show_default=False, hide_input=True, err=True))
-
-    def show_plan(self, plan: Plan) -> None:
-        """The plan on stderr, before the question."""
-        for line in plan_head(plan, plan_lines(plan, by_hand=False)):
-            self.note(line)
 
     @contextmanager
     def progress(self, total: int) -> Iterator[Progress]:

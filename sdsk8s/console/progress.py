@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from sdsk8s.planner.steps import Step
-from sdsk8s.runner.run import Outcome
+if TYPE_CHECKING:
+    from sdsk8s.planner.steps import Step
+    from sdsk8s.runner.run import Outcome
 
 _MARK = {"done": "ok", "failed": "FAILED", "not tried": "-"}
 

@@ -88,7 +88,8 @@ def conduct(session: Session, what: Run) -> int:
         _nothing_to_do(session, planned.plan)
         return 0
     if not options.yes:
-        console.show_plan(planned.plan)
+        for line in plan_head(planned.plan, plan_lines(planned.plan, by_hand=False)):
+            console.note(line)
         if not (console.yes_or_no(what.question) if what.question else console.confirm(what.verb, what.target)):
             console.note("not confirmed: nothing was changed")
             return 0

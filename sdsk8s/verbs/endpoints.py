@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sdsk8s.backends.http import Dashboards, Search
+from sdsk8s.backends.kubernetes.forward import forward
 from sdsk8s.errors import ConfigError
 from sdsk8s.model import kube
 from sdsk8s.verbs.session import Session
-
-if TYPE_CHECKING:
-    from sdsk8s.backends.http import Dashboards, Search
 
 DASHBOARDS_PORT = 5601
 
@@ -19,8 +18,6 @@ DASHBOARDS_PORT = 5601
 @contextmanager
 def search_engine(session: Session, prefix: str) -> Iterator[Search]:
     """The engine of the configuration keys PREFIX_PVT_IP, _PORT, _PROTOCOL, _USER and _PASSWORD."""
-    from sdsk8s.backends.http import Search
-
     config = session.site.config
     with _base(session, f"{prefix}_PVT_IP", _port(config, f"{prefix}_PORT", 9200), prefix) as base:
         yield Search(base, *_login(config, prefix), verify=_verify(config, prefix))
@@ -32,8 +29,6 @@ def dashboards(session: Session, prefix: str) -> Iterator[Dashboards]:
 
     A site whose PREFIX component is on a machine may have no cluster at all: Services are not looked for.
     """
-    from sdsk8s.backends.http import Dashboards
-
     config = session.site.config
     engine = str(config.get(f"{prefix}_ES_ENGINE") or "elasticsearch")
     login = _login(config, f"{prefix}_ES")
@@ -43,8 +38,6 @@ def dashboards(session: Session, prefix: str) -> Iterator[Dashboards]:
         return
     inside = _service_with(session, DASHBOARDS_PORT) if _here(session, f"{prefix}_PVT_IP") else ""
     if inside:
-        from sdsk8s.backends.kubernetes.forward import forward
-
         with forward(session.cluster, inside, DASHBOARDS_PORT) as address:
             yield Dashboards(f"http://{address}", engine, *login)
         return
@@ -63,8 +56,6 @@ def _base(session: Session, key: str, port: int, prefix: str) -> Iterator[str]:
     for component in session.catalogue.ordered():
         service = component.addresses.get(key)
         if service and session.site.where(component.name) == "kubernetes":
-            from sdsk8s.backends.kubernetes.forward import forward
-
             with forward(session.cluster, service, _service_port(component, service, port)) as address:
                 yield f"http://{address}"
             return

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+import urllib3
+
+from sdsk8s.backends.aws import objects
 from sdsk8s.errors import ConfigError, SdsError
 from sdsk8s.verbs.session import Session
 
@@ -33,12 +36,8 @@ class Payloads:
         """Bring a file here."""
         parts = urlsplit(url)
         if parts.scheme in ("s3", "s3s"):
-            from sdsk8s.backends.aws import objects
-
             objects.fetch(self._session.site, *_bucket(url), to)
         elif parts.scheme in ("http", "https"):
-            import urllib3
-
             with urllib3.PoolManager().request("GET", url, preload_content=False) as answer, to.open("wb") as out:
                 if answer.status != 200:
                     raise SdsError("the image cannot be fetched", target=url, words=f"{answer.status} {answer.reason}")
@@ -53,16 +52,12 @@ class Payloads:
 
     def store(self, content: IO[bytes], url: str) -> None:
         """Send a file to its place."""
-        from sdsk8s.backends.aws import objects
-
         objects.store(self._session.site, *_bucket(url), content)
 
     def remove(self, url: str) -> bool:
         """Delete an image file. False where we have no way to, or there was none."""
         parts = urlsplit(url)
         if parts.scheme in ("s3", "s3s"):
-            from sdsk8s.backends.aws import objects
-
             return objects.remove(self._session.site, *_bucket(url))
         if parts.scheme == "file":
             Path(parts.path).unlink(missing_ok=True)

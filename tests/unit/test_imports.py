@@ -51,6 +51,13 @@ def test_no_command_loads_a_heavy_library_before_it_is_run() -> None:
     assert done.stdout.split() == ["LOADED"]
 
 
+def test_the_console_is_light() -> None:
+    """Every command loads it, a copy to a pod as well: planners and runs are loaded by the verbs that have plans."""
+    code = "import sdsk8s.console.console, sys; print('LOADED', *[m for m in sys.modules if m.startswith('sdsk8s.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [m for m in done.stdout.split() if m.split(".")[1:2] not in ([], ["console"], ["errors"])] == []
+
+
 def test_completion() -> None:
     env = {"_SDSK8S_COMPLETE": "bash_complete", "COMP_WORDS": "sdsk8s stop mo", "COMP_CWORD": "2"}
     code = "import sys; sys.argv=['sdsk8s']; from sdsk8s.cli.main import main\n"
