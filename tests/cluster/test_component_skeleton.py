@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_change_of_its_program_is_a_new_image_and_its_settings_are_not(site: S
     plan = site.sdsk8s("update", "hello", "--dry-run").out
     assert "build" not in plan and "ConfigMap" in plan
     with (folder / "image/serve.py").open("a") as program:
-        program.write("# changed\n")
+        program.write(f"# {uuid.uuid4()}\n")  # a kept lab may have the image of an earlier run
     assert "build" in site.sdsk8s("update", "hello", "--dry-run").out
     site.sdsk8s("update", "hello", "--yes")
     assert answer(site, "hello", "/") == "new hello of shore\n"
