@@ -55,7 +55,8 @@ def of_site(session: Session) -> Looked:
     for c in chosen:
         names = {name: f"site/{name}:lint" for name in c.images}
         objects += render_objects(session.site, session.catalogue, c, texts, names)
-    return look([objects], [], sorted(folder("dockerfiles").glob("*/Dockerfile")))
+    own = {Path(spec.folder) / "Dockerfile" for c in chosen for spec in c.images.values() if spec.folder}
+    return look([objects], [], [*sorted(folder("dockerfiles").glob("*/Dockerfile")), *sorted(own)])
 
 
 def of_paths(paths: Sequence[Path]) -> Looked:

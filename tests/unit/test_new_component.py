@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,18 @@ def test_the_context_of_an_own_dockerfile_has_its_files_and_the_shared_tools(hom
     inputs = Workshop(DOCKERFILES, None).inputs(spec)
     tools = {f"tools/{name}" for name, _ in context.walk(DOCKERFILES / "tools")}
     assert set(inputs) == {"Dockerfile", "serve.py", *tools}
+
+
+def test_a_check_of_the_whole_site_reads_own_dockerfiles(tmp_path: Path) -> None:
+    demo = Path(__file__).parents[2] / "examples" / "demo-site"
+    home = tmp_path / "home"
+    shutil.copytree(demo / "sds", home)
+    settings = {"registry": "r.example:5000", "source": str(demo / "ops"), "manifests": ["mine"]}
+    (home / "site.yaml").write_text(yaml.safe_dump(settings))
+    (home / "mine").mkdir()
+    made = new(New("web", str(home)))
+    looked = CliRunner().invoke(cli, ["lint", "--home", str(home)])
+    assert looked.exit_code == 0 and "no findings" in looked.output, looked.output
+    (made.folder / "image/Dockerfile").write_text("FROM debian:latest\n")
+    looked = CliRunner().invoke(cli, ["lint", "--home", str(home)])
+    assert looked.exit_code == 1 and "moving-tag" in looked.output and str(made.folder / "image") in looked.output
