@@ -1,40 +1,19 @@
-"""The words that a shell offers, from the verbs of table.py. Nothing here asks the cluster.
-
-How a shell asks and is answered is click's: its scripts are what `sds completion SHELL` prints.
-"""
+"""The words that a shell offers, from the verbs of table.py. Nothing here asks the cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
-
-from click import Command
-from click.shell_completion import CompletionItem, get_completion_class
 
 from legacy_shim.grammar import Argument, Group
 from legacy_shim.table import TABLE, arguments, children
 from sdsk8s.errors import SdsError
-
-
-class Offer(NamedTuple):
-    """A word to choose. kind: "plain", or "file" and "dir": the shell shall offer paths."""
-
-    word: str
-    help: str = ""
-    kind: str = "plain"
+from sdsk8s.verbs import completion
+from sdsk8s.verbs.completion import Offer
 
 
 def answer(instruction: str) -> int:
-    """Print what a shell asks for by _SDS_COMPLETE=SHELL_complete. Returns 1 for an unknown shell, else 0."""
-    shell, _, question = instruction.partition("_")
-    made = get_completion_class(shell)
-    if made is None or question != "complete":
-        return 1
-    protocol = made(Command("sds"), {}, "sds", "_SDS_COMPLETE")
-    words, incomplete = protocol.get_completion_args()
-    for offer in offers(words, incomplete):
-        print(protocol.format_completion(CompletionItem(offer.word, offer.kind, offer.help or None)))
-    return 0
+    """Print what a shell asks for; the exit code."""
+    return completion.answer("sds", instruction, offers)
 
 
 def offers(words: list[str], incomplete: str) -> list[Offer]:

@@ -1,8 +1,12 @@
-"""The Console of `sds`: the legacy options and answers."""
+"""The Console of `sds`: the legacy options, questions and answers."""
 
 from __future__ import annotations
 
+import click
+
 from sdsk8s.console.console import Console
+from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
 
 
 class LegacyConsole(Console):
@@ -14,3 +18,12 @@ class LegacyConsole(Console):
     def answered_yes(self, answer: str) -> None:
         if answer != "y":
             self.note(f"note: {answer} counts as yes; the legacy tool took it for no")
+
+    def ask(self, question: str, default: str = "") -> str:
+        """A line of text; asked again until it is not empty."""
+        return str(click.prompt(question, default=default or None, err=True)).strip()
+
+
+def legacy_session(options: Options) -> Session:
+    """A session that speaks as the legacy tool did."""
+    return Session(options, LegacyConsole())

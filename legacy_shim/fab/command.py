@@ -10,9 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
-
+from legacy_shim.console import legacy_session
+from legacy_shim.fab import builtin, modules
+from legacy_shim.fab.hosts import Hosts, Roledefs
+from legacy_shim.fab.state import env, output
+from legacy_shim.fab.tasks import collect, execute, find, parse
 from sdsk8s.errors import ConfigError, SdsError, UsageError
+from sdsk8s.migrate.fabric_verdicts import table
 from sdsk8s.verbs.options import Options
 
 
@@ -25,8 +29,6 @@ def fab(options: Options, *, tasks: list[str], listing: bool, verdicts: bool, **
     if listing or not tasks:
         _print_tasks(found, sys.stdout if listing else sys.stderr)
         return 0 if listing else 1
-    from legacy_shim.fab.tasks import execute, find, parse
-
     calls = [parse(word) for word in tasks]
     functions = [find(name) for name, *_ in calls]  # all names are known before the first one runs
     for function, (_, args, named, chosen) in zip(functions, calls, strict=True):
@@ -43,7 +45,7 @@ def _explained(task: str) -> Iterator[None]:
     """A fault in the site's own code is shown with its line, as an error of that task."""
     try:
         yield
-    except (SdsError, click.ClickException, click.exceptions.Exit, SystemExit, KeyboardInterrupt):
+    except SdsError:
         raise
     except Exception as err:
         path = Path(_fabfile())
@@ -54,19 +56,11 @@ def _explained(task: str) -> Iterator[None]:
 
 def _fabfile() -> str:
     """The file that was loaded."""
-    from legacy_shim.fab.state import env
-
     return str(env.real_fabfile)
 
 
 def _load(options: Options, kw: dict[str, Any]) -> dict[str, Callable[..., Any]]:
-    from legacy_shim.fab import builtin, modules
-    from legacy_shim.fab.hosts import Hosts, Roledefs
-    from legacy_shim.fab.state import env, output
-    from legacy_shim.fab.tasks import collect
-    from sdsk8s.verbs.session import Session
-
-    session = Session(options)
+    session = legacy_session(options)
     hosts = Hosts(session)
     config = session.site.config
     words = {k: _words(kw[k]) for k in ("roles", "hosts", "exclude", "hidden", "values")}
@@ -158,8 +152,6 @@ def _print_tasks(found: dict[str, Callable[..., Any]], out: Any) -> None:
 
 
 def _print_verdicts() -> None:
-    from sdsk8s.migrate.fabric_verdicts import table
-
     for kind, entries in table().items():
         print(f"{kind}:")
         for v in entries.values():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
 from pathlib import Path
 from typing import Any
+
+import jinja2
 
 from legacy_shim.fab import operations as ops
 from legacy_shim.fab.operations import Result, remote_at, run, target
@@ -104,16 +107,12 @@ def upload_template(
             remote = f"{remote.rstrip('/')}/{os.path.basename(filename)}"
         if backup:
             run(f"[ ! -f {quoted(remote)} ] || cp -p {quoted(remote)} {quoted(remote + '.bak')}")
-    import io
-
     kept = (folder / filename).stat().st_mode & 0o777 if mirror_local_mode else None
     with settings(cwd=""):
         return ops.put(io.BytesIO(text.encode()), remote, mode=mode if mode is not None else kept)
 
 
 def _jinja(folder: Path, filename: str, context: Any) -> str:
-    import jinja2
-
     loader = jinja2.FileSystemLoader(str(folder))
     try:
         made = jinja2.Environment(loader=loader, keep_trailing_newline=True).get_template(filename)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from legacy_shim.fab.hosts import Hosts
 from legacy_shim.fab.state import env, output
 from legacy_shim.fab.targets import Target, local_file, quoted
 from sdsk8s.errors import RefusedError, SdsError
+from sdsk8s.migrate.fabric_verdicts import is_activation
 
 
 class Result(str):
@@ -108,11 +110,8 @@ def prompt(text: str, key: str | None = None, default: Any = "", validate: Any =
 def _valid(value: Any, validate: Any) -> Any:
     if callable(validate):
         return validate(value)
-    if validate:
-        import re
-
-        if not re.fullmatch(validate, str(value)):
-            raise ValueError(f"{value!r} does not match {validate}")
+    if validate and not re.fullmatch(validate, str(value)):
+        raise ValueError(f"{value!r} does not match {validate}")
     return value
 
 
@@ -181,8 +180,6 @@ def _judge(result: Result, what: str, only_warn: bool) -> None:
 
 def _composed(command: str) -> str:
     """The command after its folder, search path, variables and prefixes."""
-    from sdsk8s.migrate.fabric_verdicts import is_activation
-
     prefixes = list(env.command_prefixes)
     if target().pod:
         # The image's virtual environment is always active, and it is the only one.

@@ -13,7 +13,8 @@ from typing import Any
 
 from legacy_shim.fab.operations import Aborted, abort, warn
 from legacy_shim.fab.state import env, output, settings
-from sdsk8s.errors import SdsError
+from sdsk8s.errors import SdsError, UsageError
+from sdsk8s.model.names import unknown
 
 Function = Callable[..., Any]
 WORKERS = 16
@@ -231,9 +232,6 @@ def find(job: Any) -> Function:
         return job  # type: ignore[no-any-return]
     tasks: dict[str, Function] = env.sds_tasks
     if job not in tasks:
-        from sdsk8s.errors import UsageError
-        from sdsk8s.model.names import unknown
-
         raise UsageError(f'no task is called "{job}"', words=unknown(str(job), list(tasks)), next="sds fab -l")
     return tasks[job]
 

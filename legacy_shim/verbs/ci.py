@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import click
 import jinja2
 
+from legacy_shim.console import legacy_session
 from sdsk8s.backends.http.jenkins import Jenkins
 from sdsk8s.errors import ConfigError, UsageError
 from sdsk8s.verbs.options import Options
@@ -39,7 +40,7 @@ def job_name(venue: str, repo: str, branch: str | None) -> str:
 
 def add_job(options: Options, *, repo: str, storage: str, branch: str | None, token: bool) -> int:
     """Make the job, or renew its configuration."""
-    session = Session(options)
+    session = legacy_session(options)
     config = session.site.config
     name = job_name(_venue(session), repo, branch)
     context = {
@@ -51,25 +52,32 @@ def add_job(options: Options, *, repo: str, storage: str, branch: str | None, to
     }
     text = _rendered(session, "config-branch.xml" if branch else "config.xml", context)
     new = _server(session).put(name, text)
-    click.echo(f"{name}: {'made' if new else 'renewed'}")
+    session.console.print(f"{name}: {'made' if new else 'renewed'}")
     return 0
 
 
 def remove_job(options: Options, *, repo: str, branch: str | None) -> int:
-    session = Session(options)
+    session = legacy_session(options)
     name = job_name(_venue(session), repo, branch)
     _server(session).delete(name)
-    click.echo(f"{name}: removed")
+    session.console.print(f"{name}: removed")
     return 0
 
 
 def build_job(options: Options, *, repo: str, branch: str | None) -> int:
     """Build and wait; the console's text is the output."""
-    session = Session(options)
+    session = legacy_session(options)
     name = job_name(_venue(session), repo, branch)
-    result = _server(session).build(name, lambda text: click.echo(text, nl=False), BUILD_SECONDS)
-    click.echo(f"{name}: {result}", err=result != "SUCCESS")
-    return 0 if result == "SUCCESS" else 1
+    result = _server(session).build(name, _stream, BUILD_SECONDS)
+    good = result == "SUCCESS"
+    (session.console.print if good else session.console.note)(f"{name}: {result}")
+    return 0 if good else 1
+
+
+def _stream(text: str) -> None:
+    """A piece of the console's text, as it comes."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def storage_url(config: Any, kind: str) -> str:

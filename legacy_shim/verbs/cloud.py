@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
-import click
-
+from legacy_shim.console import legacy_session
+from sdsk8s.backends.aws.inventory import buckets, groups
 from sdsk8s.console.colour import paint, wanted
 from sdsk8s.errors import CredentialsError, RefusedError
-from sdsk8s.model.site import Site
 from sdsk8s.planner.steps import Plan
-from sdsk8s.site.folder import home_folder, load_site
 from sdsk8s.verbs.conduct import Planned, Run, conduct
 from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.session import Session
@@ -21,39 +18,32 @@ CLOUDS = ("aws", "azure", "gcp")
 
 def ls(options: Options) -> int:
     """A line per cloud. Credentials that AWS refuses are an error, with its words."""
-    from sdsk8s.backends.aws.inventory import buckets
-
+    session = legacy_session(options)
     try:
-        buckets(read_site(options))
+        buckets(session.site)
         configured = True
     except CredentialsError:
         configured = False
     rows = {name: configured and name == CLOUDS[0] for name in CLOUDS}
     if options.output == "json":
-        click.echo(json.dumps({"version": 1, "clouds": [{"name": k, "configured": v} for k, v in rows.items()]}))
+        session.console.print_json({"version": 1, "clouds": [{"name": k, "configured": v} for k, v in rows.items()]})
         return 0
     for name, good in rows.items():
         words = "configured" if good else "unimplemented or not configured"
-        click.echo(f"{name}: {paint(words, 'green' if good else 'red', wanted())}")
+        session.console.print(f"{name}: {paint(words, 'green' if good else 'red', wanted())}")
     return 0
 
 
 def asg_ls(options: Options, *, cloud: str) -> int:
-    from sdsk8s.backends.aws.inventory import groups
-
     only_aws(cloud, "asg ls")
-    return _names("groups", groups(read_site(options)), options)
+    session = legacy_session(options)
+    return _print_names(session, "groups", groups(session.site))
 
 
 def storage_ls(options: Options, *, cloud: str) -> int:
-    from sdsk8s.backends.aws.inventory import buckets
-
     only_aws(cloud, "storage ls")
-    return _names("buckets", buckets(read_site(options)), options)
-
-
-def read_site(options: Options) -> Site:
-    return load_site(home_folder(options.home))
+    session = legacy_session(options)
+    return _print_names(session, "buckets", buckets(session.site))
 
 
 def cloud_run(session: Session, plan: Plan, doing: str) -> int:
@@ -67,11 +57,10 @@ def only_aws(cloud: str, verb: str) -> None:
         raise RefusedError(f"cloud {verb} is not implemented for {cloud}", next=f"the same command without -c {cloud}")
 
 
-def _names(what: str, names: Iterable[str], options: Options) -> int:
+def _print_names(session: Session, what: str, names: Iterable[str]) -> int:
     found = sorted(names)
-    if options.output == "json":
-        click.echo(json.dumps({"version": 1, what: found}))
-    else:
-        for name in found:
-            click.echo(name)
+    if session.options.json:
+        session.console.print_json({"version": 1, what: found})
+    for name in () if session.options.json else found:
+        session.console.print(name)
     return 0

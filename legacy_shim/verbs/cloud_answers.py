@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from legacy_shim.console import LegacyConsole
 from sdsk8s.errors import ConfigError, RefusedError, UsageError
 from sdsk8s.model.names import unknown
@@ -22,12 +20,14 @@ class Answers:
 
     def __init__(
         self,
+        console: LegacyConsole,
         keys: Sequence[str],
         config: Mapping[str, Any],
         block: str,
         source: str | None = None,
         assignments: Iterable[str] | None = None,
     ) -> None:
+        self.console = console
         self._block = block
         here = config.get(block) or {}
         if not isinstance(here, Mapping):
@@ -55,7 +55,7 @@ class Answers:
         if key in self._given:
             return str(self._given[key]).strip()
         self._need_terminal(key)
-        return str(click.prompt(question, default=default or None, err=True)).strip()
+        return self.console.ask(question, default)
 
     def words(self, key: str, question: str, default: str = "") -> list[str]:
         """Several words; a list in YAML, else with blanks or commas between."""
@@ -66,7 +66,7 @@ class Answers:
         if key in self._given:
             return truth(key, self._given[key])
         self._need_terminal(key)
-        return LegacyConsole().yes_or_no(f"{question} [y/n]")
+        return self.console.yes_or_no(f"{question} [y/n]")
 
     def number(self, key: str, default: int, most: int = 10_000) -> int:
         """A whole number that is never asked."""
@@ -94,17 +94,17 @@ class Answers:
         if not options:
             raise RefusedError(f"{title}: this account has none to choose from", next=f"make one, then set {key}")
         self._need_terminal(key)
-        click.echo(f"\n{title}:\n", err=True)
+        self.console.note(f"\n{title}:\n")
         names = list(options)
         for number, name in enumerate(names):
-            click.echo(f"{number}. {options[name] or name}", err=True)
+            self.console.note(f"{number}. {options[name] or name}")
         while True:
-            typed = _words(click.prompt(f"\n{question}", err=True))
+            typed = _words(self.console.ask(f"\n{question}"))
             found = [names[int(t)] if t.isdigit() and int(t) < len(names) else t for t in typed]
             wrong = [t for t in found if t not in options]
             if found and not wrong and (many or len(found) == 1):
                 return list(dict.fromkeys(found))
-            click.echo(f"Invalid selection: {' '.join(wrong) or ' '.join(typed)}", err=True)
+            self.console.note(f"Invalid selection: {' '.join(wrong) or ' '.join(typed)}")
 
     def _need_terminal(self, key: str) -> None:
         if not sys.stdin.isatty():

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import click
-
+from legacy_shim.console import LegacyConsole, legacy_session
+from legacy_shim.verbs import cloud_pods
 from legacy_shim.verbs.cloud import cloud_run, only_aws
 from legacy_shim.verbs.cloud_answers import Answers
-from legacy_shim.verbs.operate import session as legacy_session
+from sdsk8s.backends.aws import inventory
 from sdsk8s.errors import ConfigError, RefusedError, UsageError
 from sdsk8s.model.site import Site
 from sdsk8s.planner.cloud.autoscaling import Machines, Pool, plan_pools, pools
@@ -30,21 +30,17 @@ def create(
     """workers: machines or pods; None is where the workers of the site's queues live."""
     only_aws(cloud, "asg create")
     session = legacy_session(options)
-    answers = Answers(KEYS, session.site.config, "ASG", source, assignments)
+    answers = Answers(LegacyConsole(), KEYS, session.site.config, "ASG", source, assignments)
     if workers is None:
         homes = {session.site.where(c.name) for c in session.catalogue.ordered() if c.per_queue}
         workers = "pods" if homes == {"kubernetes"} else "machines"
-        click.echo(f"workers are {workers} here; --workers says otherwise", err=True)
+        session.console.note(f"workers are {workers} here; --workers says otherwise")
     if workers == "pods":
-        from legacy_shim.verbs.cloud_pods import create as create_for_pods
-
-        return create_for_pods(session, answers, options)
+        return cloud_pods.create(session, answers)
     return _machines(session, answers)
 
 
 def _machines(session: Session, answers: Answers) -> int:
-    from sdsk8s.backends.aws import inventory
-
     site = session.site
     bucket = str(site.config.get("CODE_BUCKET") or "")
     if not bucket:
@@ -60,8 +56,6 @@ def _machines(session: Session, answers: Answers) -> int:
 
 def _ask(site: Site, answers: Answers, bucket: str) -> Machines:
     """The questions in the legacy order. What was given is looked up in the account before anything is made."""
-    from sdsk8s.backends.aws import inventory
-
     if answers.has("AMI"):
         image = inventory.image(site, answers.text("AMI", ""))
     else:
@@ -94,8 +88,6 @@ def _ask(site: Site, answers: Answers, bucket: str) -> Machines:
 
 def security_groups(site: Site, answers: Answers, key: str, vpc_key: str, question: str) -> tuple[list[str], str]:
     """Security groups, and the one network that all of them belong to."""
-    from sdsk8s.backends.aws import inventory
-
     there = inventory.security_groups(site)
     rows = {k: f"{g.get('VpcId')} - {g.get('GroupName')} - {k}" for k, g in there.items()}
     while True:
@@ -106,7 +98,7 @@ def security_groups(site: Site, answers: Answers, key: str, vpc_key: str, questi
         words = f"security groups of several networks: {', '.join(sorted(networks))}"
         if answers.has(key):
             raise UsageError(f"{key}: {words}")
-        click.echo(f"Invalid selections: {words}", err=True)
+        answers.console.note(f"Invalid selections: {words}")
     vpc = networks.pop()
     if answers.has(vpc_key) and answers.text(vpc_key, "") != vpc:
         raise UsageError(f"{vpc_key} is {answers.text(vpc_key, '')}, and the security groups belong to {vpc}")
@@ -115,8 +107,6 @@ def security_groups(site: Site, answers: Answers, key: str, vpc_key: str, questi
 
 def subnets(site: Site, answers: Answers, vpc: str) -> list[str]:
     """SUBNETS when given, else all of the network in zones that are available."""
-    from sdsk8s.backends.aws import inventory
-
     there = inventory.subnets(site, vpc)
     if not there:
         raise RefusedError("the network has no subnet in an available zone", target=vpc)

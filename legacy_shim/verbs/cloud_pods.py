@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import click
 import yaml
 
 from legacy_shim.verbs.cloud_answers import Answers
@@ -18,19 +16,18 @@ from sdsk8s.render.autoscaler import API, autoscalers, broker
 from sdsk8s.site.data import folder
 from sdsk8s.site.yamlfile import read_mapping
 from sdsk8s.verbs.conduct import Planned, Run, conduct
-from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.session import Session
 
 MOST = 10
 """Pods of one queue, unless MAX_SIZE says otherwise."""
 
 
-def create(session: Session, answers: Answers, options: Options) -> int:
+def create(session: Session, answers: Answers) -> int:
     """Applied where the cluster knows the kinds; printed and refused where it does not."""
     objects = _objects(session, answers)
     names = " ".join(sorted({kube.component(o) for o in objects}))
     if not session.cluster.serves(API, "ScaledObject"):
-        _print(objects, options)
+        _print(session, objects)
         raise RefusedError(
             "the cluster has no KEDA: nothing was applied, the objects are printed",
             target=session.cluster.host,
@@ -96,8 +93,8 @@ def _why(obj: dict[str, Any]) -> str:
     return f"0 to {obj['spec']['maxReplicaCount']} pods, {each} of the queue {trigger['queueName']}"
 
 
-def _print(objects: list[dict[str, Any]], options: Options) -> None:
-    if options.output == "json":
-        click.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
+def _print(session: Session, objects: list[dict[str, Any]]) -> None:
+    if session.options.json:
+        session.console.print_json({"apiVersion": "v1", "kind": "List", "items": objects})
     else:
-        click.echo(yaml.safe_dump_all(objects, sort_keys=False), nl=False)
+        session.console.print(yaml.safe_dump_all(objects, sort_keys=False).rstrip())

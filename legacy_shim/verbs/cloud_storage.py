@@ -11,13 +11,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from legacy_shim.console import LegacyConsole, legacy_session
 from legacy_shim.verbs.cloud import cloud_run, only_aws
 from legacy_shim.verbs.cloud_answers import Answers
 from legacy_shim.verbs.cloud_asg import security_groups, subnets
-from legacy_shim.verbs.operate import session as legacy_session
+from sdsk8s.backends.aws import calls, inventory, staging
 from sdsk8s.errors import ConfigError, UsageError
+from sdsk8s.model.bundle import BundleFile
 from sdsk8s.model.site import Site
 from sdsk8s.planner.cloud.staging import RUNTIME, Page, StagingArea, StagingState, arns, plan_staging, plan_style
+from sdsk8s.render.bundles import render_file
 from sdsk8s.verbs.options import Options
 
 KEYS = ("LAMBDA_SECURITY_GROUPS", "LAMBDA_VPC", "LAMBDA_ROLE", "LAMBDA_RUNTIME", "SUBNETS", "JOB_TYPE", "JOB_RELEASE",
@@ -30,8 +33,6 @@ TEMPLATE = "s3-bucket-listing.html.tmpl"
 
 
 def ship_style(options: Options, *, cloud: str, bucket: str | None, encrypt: bool) -> int:
-    from sdsk8s.backends.aws import staging
-
     only_aws(cloud, "storage ship_style")
     session = legacy_session(options)
     site = session.site
@@ -44,9 +45,6 @@ def ship_style(options: Options, *, cloud: str, bucket: str | None, encrypt: boo
 
 def style_pages(site: Site, bucket: str) -> list[Page]:
     """index.html, list.js and what is below index-style. ConfigError names a file that is missing or tells secrets."""
-    from sdsk8s.model.bundle import BundleFile
-    from sdsk8s.render.bundles import render_file
-
     template = Path(site.home) / "files" / TEMPLATE
     folder = Path(site.source) / LISTING
     for path in (template, folder / "list.js", folder / "index-style"):
@@ -76,12 +74,10 @@ def create_staging_area(
     source: str | None,
     assignments: Iterable[str] | None,
 ) -> int:
-    from sdsk8s.backends.aws import calls, staging
-
     only_aws(cloud, "storage create_staging_area")
     session = legacy_session(options)
     site = session.site
-    answers = Answers(KEYS, site.config, "STAGING_AREA", source, assignments)
+    answers = Answers(LegacyConsole(), KEYS, site.config, "STAGING_AREA", source, assignments)
     name = _bucket(site, bucket)
     code = zipped(Path(site.source) / FUNCTION)
     there = staging.notifications(site, name)
@@ -102,8 +98,6 @@ def create_staging_area(
 
 def _ask(site: Site, answers: Answers, bucket: str, prefix: str, suffix: str, code: bytes) -> StagingArea:
     """The questions in the legacy order."""
-    from sdsk8s.backends.aws import inventory
-
     question = "Select security groups lambda will use"
     groups, vpc = security_groups(site, answers, "LAMBDA_SECURITY_GROUPS", "LAMBDA_VPC", question)
     nets = subnets(site, answers, vpc)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import click
-
+from legacy_shim.console import legacy_session
 from sdsk8s.backends.http.search import exactly
 from sdsk8s.errors import RefusedError
 from sdsk8s.model.names import unknown
 from sdsk8s.verbs.endpoints import search_engine
 from sdsk8s.verbs.options import Options
-from sdsk8s.verbs.session import Session
 
 ENGINE = "MOZART_ES"
 INDEX = "job_status-current"
@@ -29,7 +26,8 @@ def listing(options: Options, *, status: str) -> int:
     if wanted not in STATES and wanted != "all":
         raise RefusedError(f'no job status is called "{status}"', words=unknown(wanted, [*STATES, "all"]))
     query = {"match_all": {}} if wanted == "all" else exactly("status", f"job-{wanted}")
-    with search_engine(Session(options), ENGINE) as engine:
+    session = legacy_session(options)
+    with search_engine(session, ENGINE) as engine:
         time = engine.date_field(INDEX, TIMES)
         sort = [{time: {"order": "desc"}}] if time else ["_doc"]
         answer = engine.search(INDEX, {"size": MOST, "query": query, "track_total_hits": True, "sort": sort})
@@ -37,13 +35,11 @@ def listing(options: Options, *, status: str) -> int:
     total = answer["hits"]["total"]
     total = int(total["value"] if isinstance(total, dict) else total)
     if options.output == "json":
-        click.echo(json.dumps({"status": wanted, "total": total, "jobs": jobs}, indent=2))
+        session.console.print_json({"version": 1, "status": wanted, "total": total, "jobs": jobs})
         return 0
-    widths = [max([len(c), *(len(j[c]) for j in jobs)]) for c in COLUMNS]
-    for cells in [[c.upper() for c in COLUMNS], *([j[c] for c in COLUMNS] for j in jobs)]:
-        click.echo("  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip())
+    session.console.print_table([[c.upper() for c in COLUMNS], *([j[c] for c in COLUMNS] for j in jobs)])
     if total > len(jobs):
-        click.echo(f"{len(jobs)} of {total}; the newest are shown", err=True)
+        session.console.note(f"{len(jobs)} of {total}; the newest are shown")
     return 0
 
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
-
-from legacy_shim.console import LegacyConsole
+from legacy_shim.console import legacy_session
+from sdsk8s.backends.http import Dashboards, HttpError
 from sdsk8s.errors import ConfigError
 from sdsk8s.verbs.endpoints import dashboards
 from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.session import Session
-
-if TYPE_CHECKING:
-    from sdsk8s.backends.http import Dashboards
 
 PREFIX = "METRICS"
 """Configuration keys of the side that has the dashboards."""
@@ -33,18 +28,18 @@ EXPORT = "dashboards.ndjson"
 
 
 def kibana(options: Options, *, job_type: str) -> int:
-    session = Session(options, LegacyConsole())
+    session = legacy_session(options)
     files = read_files(session) if job_type != "export" else []
     if not options.yes and job_type != "export":
         session.console.need_terminal(f"kibana {job_type}")
         words = {"import": "Importing", "delete": "Deleting"}[job_type]
-        answer = click.prompt(f"{words} dashboards. Continue [y/n]", err=True, show_default=False)
-        if answer.strip().lower() not in ("y", "yes"):
-            click.echo("not confirmed: nothing was changed", err=True)
+        if not session.console.yes_or_no(f"{words} dashboards. Continue [y/n]"):
+            session.console.note("not confirmed: nothing was changed")
             return 0
     with dashboards(session, PREFIX) as server:
         _await(server)
-        return {"import": _import, "export": _export, "delete": _delete}[job_type](server, files)
+        session.console.print({"import": _import, "export": _export, "delete": _delete}[job_type](server, files))
+    return 0
 
 
 def read_files(session: Session) -> list[list[dict[str, Any]]]:
@@ -70,8 +65,6 @@ def read_files(session: Session) -> list[list[dict[str, Any]]]:
 
 
 def _await(server: Dashboards) -> None:
-    from sdsk8s.backends.http import HttpError
-
     end = time.monotonic() + WAIT_SECONDS
     while True:
         try:
@@ -83,29 +76,26 @@ def _await(server: Dashboards) -> None:
             time.sleep(2)
 
 
-def _import(server: Dashboards, files: list[list[dict[str, Any]]]) -> int:
+def _import(server: Dashboards, files: list[list[dict[str, Any]]]) -> str:
     total = 0
     for (pattern, field, _), objects in zip(SETS, files, strict=True):
         index = {"type": "index-pattern", "id": pattern, "attributes": {"title": pattern, "timeFieldName": field}}
         total += server.load([index, *(o for o in objects if (o["type"], o["id"]) != ("index-pattern", pattern))])
     server.default_pattern(SETS[0][0])
-    click.echo(f"{total} objects imported; {SETS[0][0]} is the default index pattern")
-    return 0
+    return f"{total} objects imported; {SETS[0][0]} is the default index pattern"
 
 
-def _export(server: Dashboards, files: list[list[dict[str, Any]]]) -> int:
+def _export(server: Dashboards, files: list[list[dict[str, Any]]]) -> str:
     objects = server.export()
     Path(EXPORT).write_text("".join(json.dumps(o, sort_keys=True) + "\n" for o in objects))
-    click.echo(f"{len(objects)} objects written to {EXPORT}", file=sys.stdout)
-    return 0
+    return f"{len(objects)} objects written to {EXPORT}"
 
 
-def _delete(server: Dashboards, files: list[list[dict[str, Any]]]) -> int:
+def _delete(server: Dashboards, files: list[list[dict[str, Any]]]) -> str:
     """Removes what an import brings; objects of the site's own stay."""
     gone = there = 0
     for (pattern, _, _), objects in zip(SETS, files, strict=True):
         for kind, object_id in [*((o["type"], o["id"]) for o in reversed(objects)), ("index-pattern", pattern)]:
             there += 1
             gone += server.delete(kind, object_id)
-    click.echo(f"{gone} objects deleted, {there - gone} were not there")
-    return 0
+    return f"{gone} objects deleted, {there - gone} were not there"

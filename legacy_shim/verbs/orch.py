@@ -7,9 +7,7 @@ import dataclasses
 import time
 from typing import Any
 
-import click
-
-from legacy_shim.verbs.operate import session as legacy_session
+from legacy_shim.console import legacy_session
 from sdsk8s.errors import RefusedError, StepError, UsageError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
@@ -53,7 +51,7 @@ def logs(options: Options, *, component: str, follow: bool) -> int:
 
 def ps(options: Options, *, component: str) -> int:
     """Pods of components: name, state, restarts, age, node."""
-    session = Session(options)
+    session = legacy_session(options)
     rows = [("NAME", "READY", "STATE", "RESTARTS", "NODE")]
     now = session.cluster.now()
     for c in _chosen(session, component):
@@ -61,15 +59,13 @@ def ps(options: Options, *, component: str) -> int:
             facts = pod_facts(pod, now)
             state = facts.reason or str(pod["status"].get("phase") or "")
             rows.append((facts.name, "yes" if facts.ready else "no", state, str(facts.restarts), facts.node))
-    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+    session.console.print_table(rows)
     return 0
 
 
 def run(options: Options, *, component: str, command: list[str]) -> int:
     """A command in a new pod made from the component's first workload; its output, and its exit code as ours."""
-    session = Session(options)
+    session = legacy_session(options)
     component_ = session.catalogue.get(component)
     words, folder = _words(list(command))
     pod = one_off(_template(session, component_), component_.name, words, folder, session.site.namespace)
@@ -78,11 +74,11 @@ def run(options: Options, *, component: str, command: list[str]) -> int:
     try:
         code = _wait(cluster, name, options.timeout)
         for line in cluster.logs(name, kube.main_containers(pod)[0]["name"]):
-            click.echo(line)
+            session.console.print(line)
     finally:
         cluster.delete("Pod", name)
     if code != 0:
-        click.echo(f"the command ended with {code}", err=True)
+        session.console.note(f"the command ended with {code}")
     return 0 if code == 0 else 1
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
-
+from legacy_shim.console import legacy_session
 from legacy_shim.verbs.rules import ENGINE, INDICES, store
+from sdsk8s.backends.http import Search
 from sdsk8s.backends.http.search import exactly
 from sdsk8s.errors import RefusedError, UsageError
 from sdsk8s.model.names import unknown
@@ -18,10 +17,6 @@ from sdsk8s.site.package import PackageFile, write_package
 from sdsk8s.verbs.endpoints import search_engine
 from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.package_files import Payloads
-from sdsk8s.verbs.session import Session
-
-if TYPE_CHECKING:
-    from sdsk8s.backends.http import Search
 
 CONTAINERS, JOB_SPECS = "containers", "job_specs"
 IOS = {"mozart": "hysds_ios-mozart", "grq": "hysds_ios-grq"}
@@ -31,19 +26,20 @@ ON_FIRST = ("mozart", "figaro")
 
 def ls(options: Options) -> int:
     """One container id per line."""
-    with search_engine(Session(options), ENGINE) as engine:
+    session = legacy_session(options)
+    with search_engine(session, ENGINE) as engine:
         ids = engine.ids(CONTAINERS)
-    if options.output == "json":
-        click.echo(json.dumps({"containers": ids}))
+    if options.json:
+        session.console.print_json({"version": 1, "containers": ids})
         return 0
     for container_id in ids:
-        click.echo(container_id)
+        session.console.print(container_id)
     return 0
 
 
 def export(options: Options, *, id: str, outdir: str, accounts: bool, skip: bool) -> int:
     """Write `<outdir>/<id>.sdspkg.tar`."""
-    session = Session(options)
+    session = legacy_session(options)
     name = folder_name(id)
     target = Path(outdir) / f"{name}.tar"
     for path in (target, Path(outdir) / name):
@@ -58,10 +54,10 @@ def export(options: Options, *, id: str, outdir: str, accounts: bool, skip: bool
     Path(outdir).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=outdir, prefix=".sdspkg-") as folder:
         for file, url in wanted.items():
-            click.echo(f"fetching {url}", err=True)
+            session.console.note(f"fetching {url}")
             payloads.fetch(url, Path(folder) / file)
         write_package(package.moved({}), name, Path(folder), target)
-    click.echo(str(target))
+    session.console.print(str(target))
     return 0
 
 
@@ -88,7 +84,7 @@ def collect(engine: Search, container_id: str) -> Package:
 
 def load(options: Options, *, file: str, skip: bool) -> int:
     """Load a package: images first, then what refers to them."""
-    session = Session(options)
+    session = legacy_session(options)
     payloads = Payloads(session)
     with PackageFile(Path(file)) as opened:
         package = opened.package
@@ -97,13 +93,13 @@ def load(options: Options, *, file: str, skip: bool) -> int:
         for name in package.own() if skip else package.payloads():
             content = opened.image(name)
             if content is not None:
-                click.echo(f"storing {name} at {places[name]}", err=True)
+                session.console.note(f"storing {name} at {places[name]}")
                 payloads.store(content, places[name])
                 sent += 1
         moved = package.moved(places)
         with search_engine(session, ENGINE) as engine:
             index_package(engine, moved)
-    click.echo(
+    session.console.print(
         f"{moved.container['id']}: {len(moved.job_specs)} job specs, {len(moved.hysds_ios)} inputs, "
         f"{sum(map(len, moved.user_rules.values()))} rules, {sent} images"
     )
@@ -125,7 +121,7 @@ def index_package(engine: Search, package: Package) -> None:
 
 def rm(options: Options, *, id: str) -> int:
     """Remove a container, its job specs and their inputs. Dependency images and user rules stay, as they did."""
-    session = Session(options)
+    session = legacy_session(options)
     gone: list[Any] = []
     with search_engine(session, ENGINE) as engine:
         package = collect(engine, id)
@@ -138,5 +134,5 @@ def rm(options: Options, *, id: str) -> int:
     words = f"{id}: {len(package.job_specs)} job specs and {len(gone) - len(package.job_specs)} inputs removed"
     for url in package.own().values():
         words += ", its image too" if Payloads(session).remove(url) else f"; its image stays: {url}"
-    click.echo(words)
+    session.console.print(words)
     return 0

@@ -9,12 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import click
-
+from legacy_shim.console import legacy_session
 from sdsk8s.errors import ConfigError
 from sdsk8s.verbs.endpoints import search_engine
 from sdsk8s.verbs.options import Options
-from sdsk8s.verbs.session import Session
 
 ENGINE = "MOZART_ES"
 """Configuration keys of the engine that holds the rules of both sides."""
@@ -23,14 +21,15 @@ INDICES = {"mozart": "user_rules-mozart", "grq": "user_rules-grq"}
 
 def export(options: Options, *, outfile: str) -> int:
     """Write both sides' rules to a file; its folder is made."""
-    with search_engine(Session(options), ENGINE) as engine:
+    session = legacy_session(options)
+    with search_engine(session, ENGINE) as engine:
         found = {side: [doc for _, doc in engine.all(index)] for side, index in INDICES.items()}
     path = Path(outfile)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
     part.replace(path)
-    click.echo(f"{outfile}: {', '.join(f'{len(docs)} rules of {side}' for side, docs in found.items())}")
+    session.console.print(f"{outfile}: {', '.join(f'{len(docs)} rules of {side}' for side, docs in found.items())}")
     return 0
 
 
@@ -38,10 +37,11 @@ def load(options: Options, *, file: str) -> int:
     """Put the rules of a file into the indices. A rule of the same name is replaced, so that twice is once."""
     rules = read_rules(Path(file))
     counts = {}
-    with search_engine(Session(options), ENGINE) as engine:
+    session = legacy_session(options)
+    with search_engine(session, ENGINE) as engine:
         for side, index in INDICES.items():
             counts[side] = store(engine, index, rules[side])
-    click.echo("; ".join(f"{side}: {new} new, {old} replaced" for side, (new, old) in counts.items()))
+    session.console.print("; ".join(f"{side}: {new} new, {old} replaced" for side, (new, old) in counts.items()))
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from legacy_shim.verbs.operate import session as legacy_session
+from legacy_shim.console import legacy_session
 from sdsk8s.errors import RefusedError
 from sdsk8s.model.component import Component
 from sdsk8s.verbs import start, stop

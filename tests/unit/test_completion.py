@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from legacy_shim.complete import Offer, offers
+from legacy_shim.complete import offers
+from sdsk8s.verbs.completion import Offer
 
 BIN = Path(sys.executable).parent
 LINES = {

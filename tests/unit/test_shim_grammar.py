@@ -145,7 +145,7 @@ def test_variables_are_twins_of_options(monkeypatch: pytest.MonkeyPatch) -> None
     [(0, 0), (1, 1), (2, 2), (3, 1), (4, 1), (130, 1)],
 )
 def test_exit_codes_are_those_of_the_legacy_tool(result: int, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(legacy_shim.verbs.operate, "session", lambda options: None)
+    monkeypatch.setattr(legacy_shim.verbs.operate, "legacy_session", lambda options: None)
     monkeypatch.setattr(legacy_shim.verbs.operate.start_verb, "run", lambda *a: result)
     assert run(["start", "all", "-f"]) == code
 
@@ -155,7 +155,7 @@ def test_errors_end_with_1(error: BaseException, monkeypatch: pytest.MonkeyPatch
     def operate(*a: Any, **kw: Any) -> int:
         raise error
 
-    monkeypatch.setattr(legacy_shim.verbs.operate, "session", lambda options: None)
+    monkeypatch.setattr(legacy_shim.verbs.operate, "legacy_session", lambda options: None)
     monkeypatch.setattr(legacy_shim.verbs.operate.start_verb, "run", operate)
     assert run(["start", "all", "-f"]) == 1
 
