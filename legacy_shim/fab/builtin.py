@@ -15,11 +15,9 @@ from legacy_shim.fab.contrib import exists, upload_template
 from legacy_shim.fab.hosts import Hosts
 from legacy_shim.fab.operations import Result, put, run, sudo, target
 from legacy_shim.fab.state import cd, env, hide, settings
-from legacy_shim.fab.targets import quoted
 from sdsk8s.errors import ConfigError, SdsError
 from sdsk8s.migrate.fabric_verdicts import refused, table
-
-_CTL = ("/opt/sds/venv/bin/supervisorctl", "-c", "/opt/sds/etc/supervisord.conf")
+from sdsk8s.model.supervisord import POD_CONFIG, POD_SOCKET, host_supervisorctl, supervisorctl
 
 
 def host_type() -> Result:
@@ -216,16 +214,16 @@ def supervisorctl_up() -> Result | None:
     return _supervisorctl("update")
 
 
-def _supervisorctl(verb: str) -> Result | None:
+def _supervisorctl(action: str) -> Result | None:
     if target().pod:
-        if target().run(f"[ -S /run/sds/supervisor.sock ] || [ -e {quoted(_CTL[2])} ]").code != 0:
+        line = " ".join(supervisorctl(action))
+        if target().shell(f"[ -S {POD_SOCKET} ] || [ -e {POD_CONFIG} ]").code != 0:
             print(f"[{env.host_string}] no supervisord here: the container is its program")
             return None
-        line = " ".join((*_CTL, verb))
     else:
         hosts: Hosts = env.sds_hosts
         home = os.path.join(str(hosts.session.site.config.get("OPS_HOME") or ""), resolve_role()[1])
-        line = f"{home}/bin/supervisorctl -c {home}/etc/supervisord.conf {verb}"
+        line = " ".join(host_supervisorctl(home, action))
     with settings(warn_only=True):  # supervisorctl ends with 3 when any program is down; that is an answer
         return run(line)
 

@@ -14,7 +14,7 @@ import jinja2
 from legacy_shim.fab import operations as ops
 from legacy_shim.fab.operations import Result, remote_at, run, target
 from legacy_shim.fab.state import env, hide, settings
-from legacy_shim.fab.targets import quoted
+from sdsk8s.backends.target import quoted
 from sdsk8s.errors import ConfigError, RefusedError, SdsError
 
 
@@ -31,7 +31,7 @@ def is_link(path: str, use_sudo: bool = False, verbose: bool = False) -> bool:
 def _test(what: str, path: str) -> bool:
     # One word may become several by its pattern: the first that fits will do.
     script = f'for f in {_pattern(remote_at(path))}; do [ {what} "$f" ] && exit 0; done; exit 1'
-    return target().run(script).code == 0
+    return target().shell(script).code == 0
 
 
 def _pattern(path: str) -> str:
@@ -50,7 +50,7 @@ def contains(
     """Does a line of the file match? escape: text is no regular expression; exact: it is the whole line."""
     option = "-F" if escape else "-E"
     line = f"grep -q {option} {'-x ' if exact else ''}-e {shlex.quote(str(text))} {quoted(remote_at(filename))}"
-    return target().run(line).code == 0
+    return target().shell(line).code == 0
 
 
 def append(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, MutableMapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from legacy_shim.fab.targets import MachineTarget, PodTarget, Target
+from sdsk8s.backends.target import CommandTarget
 from sdsk8s.errors import RefusedError, SdsError, UsageError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
@@ -25,7 +25,7 @@ class Hosts:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._pods: dict[str, str] = {}
-        self._targets: dict[str, Target] = {}
+        self._targets: dict[str, CommandTarget] = {}
 
     @property
     def cluster(self) -> Cluster:
@@ -69,8 +69,10 @@ class Hosts:
                 return self._pods_of(c, "")
         return [host]
 
-    def target(self, host: str) -> Target:
+    def target(self, host: str) -> CommandTarget:
         """Where commands for this host string run."""
+        from sdsk8s.backends.kubernetes.pod import PodTarget
+
         name = host.removeprefix("pod/")
         if name not in self._targets:
             if host.startswith("pod/") and name not in self._pods:
@@ -81,7 +83,7 @@ class Hosts:
             if name in self._pods:
                 self._targets[name] = PodTarget(self.cluster, name, self._pods[name])
             else:
-                self._targets[name] = MachineTarget(host, lambda: self._connect(host))
+                self._targets[name] = self._connect(host)
         return self._targets[name]
 
     def _pods_of(self, component: Component, workload: str) -> list[str]:
@@ -118,11 +120,11 @@ class Hosts:
             found.append((entry or {}).get(key))
         return [str(a) for a in found if a]
 
-    def _connect(self, host: str) -> Any:
-        from sdsk8s.backends.ssh import Remote
+    def _connect(self, host: str) -> CommandTarget:
+        from sdsk8s.backends.ssh import HostTarget
 
         key = ssh_key(self.session.site.config)
-        return Remote(host, key=key, known_hosts=self.session.home / "known_hosts")
+        return HostTarget(host, key=key, known_hosts=self.session.home / "known_hosts")
 
 
 class Roledefs(MutableMapping[str, Any]):

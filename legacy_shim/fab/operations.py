@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from legacy_shim.fab.hosts import Hosts
 from legacy_shim.fab.state import env, output
-from legacy_shim.fab.targets import Target, local_file, quoted
+from sdsk8s.backends.target import CommandTarget, local_file, quoted
 from sdsk8s.errors import RefusedError, SdsError
 from sdsk8s.migrate.fabric_verdicts import is_activation
 
@@ -147,7 +147,7 @@ def _remote(
     silent = quiet
     if output.running and not silent:
         print(f"[{env.host_string}] {what}: {command}", flush=True)
-    ended = target().run(line, seconds, shell)
+    ended = target().shell(line, seconds) if shell else target().run(shlex.split(line), seconds)
     result = Result(ended.stdout.rstrip("\n").replace("\r\n", "\n"))
     result.stderr, result.return_code = ended.stderr.rstrip("\n"), ended.code
     result.command, result.real_command = command, line
@@ -258,7 +258,7 @@ def get(remote_path: Any, local_path: Any = None, **kw: Any) -> FilesResult:
     remote = remote_at(str(remote_path))
     source = target()
     listing = f"[ -d {quoted(remote)} ] && cd {quoted(remote)} && find . -type f"
-    inside = source.run(listing)
+    inside = source.shell(listing)
     folder = inside.code == 0
     names = [n.removeprefix("./") for n in inside.stdout.splitlines()] if folder else [""]
     made = []
@@ -285,7 +285,7 @@ def get(remote_path: Any, local_path: Any = None, **kw: Any) -> FilesResult:
     return FilesResult(made, [])
 
 
-def _send(to: Target, data: bytes, remote: str, mode: int) -> None:
+def _send(to: CommandTarget, data: bytes, remote: str, mode: int) -> None:
     if output.running:
         print(f"[{env.host_string}] put: {len(data)} bytes -> {remote}", flush=True)
     to.write(data, remote, mode)
@@ -297,12 +297,12 @@ def _mode(given: Any, otherwise: int) -> int:
     return int(given, 8) if isinstance(given, str) else int(given)
 
 
-def _folder(to: Target, path: str) -> bool:
-    return to.run(f"[ -d {quoted(path)} ]").code == 0
+def _folder(to: CommandTarget, path: str) -> bool:
+    return to.shell(f"[ -d {quoted(path)} ]").code == 0
 
 
-def _checked(to: Target, command: str) -> None:
-    done = to.run(command)
+def _checked(to: CommandTarget, command: str) -> None:
+    done = to.shell(command)
     if done.code != 0:
         raise SdsError(command, target=to.name, words=done.stderr)
 
@@ -320,7 +320,7 @@ def remote_at(path: str) -> str:
 # -- hosts -----------------------------------------------------------------------------------------------------------
 
 
-def target() -> Target:
+def target() -> CommandTarget:
     """The current host. Aborts when the task runs on none."""
     if not env.host_string:
         abort("this needs a host, and the task has none: give one with -R ROLE, -H HOST, or @roles in the file")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from sdsk8s.model import kube
 from sdsk8s.model.kube import Object
 
-_IN_POD = ("/opt/sds/venv/bin/supervisorctl", "-c", "/opt/sds/etc/supervisord.conf")
+POD_CONFIG, POD_SOCKET = "/opt/sds/etc/supervisord.conf", "/run/sds/supervisor.sock"
+"""Where pods of ours have them."""
+_IN_POD = ("/opt/sds/venv/bin/supervisorctl", "-c", POD_CONFIG)
 GOOD_STATES = ("RUNNING", "STARTING", "EXITED")
 """States of a program that are no fault: a program that is to run once ends as EXITED."""
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sdsk8s.backends.supervisord import host_programs, pod_programs
 from sdsk8s.errors import ClusterError, SdsError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
@@ -19,14 +20,7 @@ from sdsk8s.model.names import PART_OF
 from sdsk8s.model.observed import Observed
 from sdsk8s.model.parallel import together
 from sdsk8s.model.status import Answer, Probes
-from sdsk8s.model.supervisord import (
-    SupervisedProgram,
-    askable,
-    host_socket,
-    host_supervisorctl,
-    parse_status,
-    supervisorctl,
-)
+from sdsk8s.model.supervisord import SupervisedProgram, askable
 from sdsk8s.site.legacy import old_home, ssh_key
 
 if TYPE_CHECKING:
@@ -36,6 +30,8 @@ if TYPE_CHECKING:
 KINDS = ("Deployment", "StatefulSet", "Pod", "Service")
 ASK_SECONDS = 5.0
 """For one store or supervisord; everything together may take a little longer."""
+COMMAND_SECONDS = 30.0
+"""For one command on a host."""
 SSH_SECONDS = 45.0
 """For the hosts of components that are not in the cluster: login and two commands."""
 
@@ -102,43 +98,30 @@ def _probes(found: dict[tuple[str, str, str], Any], nodes: list[str]) -> Probes:
 
 
 def _ask_store(cluster: Cluster, store: Component, pod: str) -> Answer:
-    from sdsk8s.backends.kubernetes.exec import exec_
+    from sdsk8s.backends.kubernetes.pod import PodTarget
 
     assert store.check is not None
-    done = exec_(cluster, pod, store.check.container, list(store.check.command), timeout=ASK_SECONDS)
-    text = (done.stderr or done.stdout).decode(errors="replace").strip()
-    return Answer(pod, done.code == 0, text.splitlines()[-1] if text and done.code else "")
+    done = PodTarget(cluster, pod, store.check.container).run(store.check.command, ASK_SECONDS)
+    return Answer(pod, done.code == 0, done.words.splitlines()[-1] if done.words and done.code else "")
 
 
 def ask_supervisord(cluster: Cluster, pod: Object) -> list[SupervisedProgram] | str:
-    from sdsk8s.backends.kubernetes.exec import exec_
+    """Programs of a pod, or the words of a supervisord that does not answer."""
+    from sdsk8s.backends.kubernetes.pod import PodTarget
 
-    name, container = kube.name(pod), kube.default_container(pod)
-    done = exec_(cluster, name, container, list(supervisorctl("status")), timeout=ASK_SECONDS)
-    text = done.stdout.decode(errors="replace")
-    # The exit code says no more than the lines do: it is 3 as soon as one program does not run.
-    programs = parse_status(name, text)
-    if not programs:
-        return f"supervisord does not answer: {(done.stderr.decode(errors='replace') or text).strip()[-300:]}"
-    return programs
+    return pod_programs(PodTarget.of(cluster, pod), ASK_SECONDS)
 
 
 def _ask_machine(session: Session, component: Component) -> list[SupervisedProgram] | str:
-    """`supervisorctl status` in the component's folder on its host, as the legacy tool asked it."""
-    from sdsk8s.backends.ssh import Remote
+    from sdsk8s.backends.ssh import HostTarget
 
     assert component.ssh is not None
     config = session.site.config
     address = config.get(component.ssh.address)
     if not address:
         return f"no configured host, skipping: {component.ssh.address} is empty"
-    home = f"{old_home(config)}/{component.ssh.home}"
-    remote = Remote(str(address), key=ssh_key(config), known_hosts=session.home / "known_hosts")
-    if remote.run(["test", "-S", host_socket(home)]).code != 0:
-        return f"supervisord not running on {address} (no {host_socket(home)})"
-    done = remote.run(list(host_supervisorctl(home, "status")))
-    programs = parse_status(remote.host, done.stdout)
-    return programs or f"supervisord on {address} does not answer: {(done.stderr or done.stdout).strip()[-300:]}"
+    host = HostTarget(str(address), key=ssh_key(config), known_hosts=session.home / "known_hosts")
+    return host_programs(host, f"{old_home(config)}/{component.ssh.home}", COMMAND_SECONDS)
 
 
 def _connects(url: str) -> bool:

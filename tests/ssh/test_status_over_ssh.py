@@ -11,7 +11,7 @@ import pytest
 from conftest import as_published
 from machines import BIN, Machine, machine  # noqa: F401
 
-from sdsk8s.backends.ssh import Remote, RemoteError
+from sdsk8s.backends.ssh import HostError, HostTarget
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_unknown_host_key_is_refused(site: Path) -> None:
 
 
 def test_results_carry_code_and_streams(machine: Machine) -> None:
-    remote = Remote(machine.address, key=machine.key, known_hosts=machine.known_hosts)
+    remote = HostTarget(machine.address, key=machine.key, known_hosts=machine.known_hosts)
     done = remote.run(["sh", "-c", "echo out; echo err >&2; exit 3"])
     assert (done.code, done.stdout, done.stderr) == (3, "out\n", "err\n")
     assert remote.run(["printf", "%s", "a b;$(id)'\""]).stdout == "a b;$(id)'\""
@@ -66,7 +66,7 @@ def test_results_carry_code_and_streams(machine: Machine) -> None:
 
 def test_wrong_key_and_silent_host_are_named(machine: Machine, tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
-    with pytest.raises(RemoteError, match="does not accept us"):
-        Remote(machine.address, key=tmp_path / "other", known_hosts=machine.known_hosts).run(["true"])
-    with pytest.raises(RemoteError, match="cannot be reached"):
-        Remote("root@127.0.0.1:1", key=machine.key, known_hosts=machine.known_hosts).run(["true"])
+    with pytest.raises(HostError, match="does not accept us"):
+        HostTarget(machine.address, key=tmp_path / "other", known_hosts=machine.known_hosts).run(["true"])
+    with pytest.raises(HostError, match="cannot be reached"):
+        HostTarget("root@127.0.0.1:1", key=machine.key, known_hosts=machine.known_hosts).run(["true"])

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sdsk8s.backends.kubernetes.api import Cluster
-from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.backends.kubernetes.history import History
 from sdsk8s.backends.kubernetes.informer import Informer
+from sdsk8s.backends.kubernetes.pod import PodTarget
 from sdsk8s.backends.kubernetes.unstick import free_stuck_pods
 from sdsk8s.backends.kubernetes.wait import SELECTOR, wait
 from sdsk8s.backends.steps import Handlers, RunFacts, Say
@@ -106,14 +106,14 @@ class ClusterSteps:
         wait(self._cluster, [goal], self._run.timeout, say, informer=self._informer, cancelled=cancelled)
 
     def _command(self, what: str, pod: str, container: str, command: tuple[str, ...]) -> str:
-        result = exec_(self._cluster, pod, container, list(command), timeout=self._run.timeout)
+        result = PodTarget(self._cluster, pod, container).run(command, self._run.timeout)
         if result.code != 0:
             raise StepError(
                 f"{what}: the command ended with {result.code}",
                 target=f"pod {pod}, container {container}",
-                words=(result.stderr or result.stdout).decode(errors="replace")[-1500:],
+                words=result.words[-1500:],
             )
-        text = result.stdout.decode(errors="replace").strip()
+        text = result.stdout.strip()
         return text.splitlines()[-1][:120] if text else ""
 
     def _ready_pod(self, step: Exec) -> str:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sdsk8s.backends.ssh.remote import Remote, RemoteError, RemoteResult
+from sdsk8s.backends.ssh.host import HostError, HostTarget
 
-__all__ = ["Remote", "RemoteError", "RemoteResult"]
+__all__ = ["HostError", "HostTarget"]
