@@ -16,12 +16,6 @@ from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.session import Session
 
 _REPO = re.compile(r"(?:.+//[^/]*/|[^/@]+@[^/:]+:)(?:.*/)?([^/]+)/([^/]+?)(?:\.git)?/?")
-STORAGE_KEYS = {
-    "s3": ("S3_ENDPOINT", "CODE_BUCKET"),
-    "gs": ("GS_ENDPOINT", "CODE_BUCKET"),
-    "dav": ("DAV_USER", "DAV_PASSWORD", "DAV_SERVER"),
-}
-"""Configuration keys of each kind of storage."""
 RELEASES = "origin/tags/release-*"
 PORT = 8080
 BUILD_SECONDS = 6 * 3600.0

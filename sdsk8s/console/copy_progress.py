@@ -8,6 +8,7 @@ import time
 from typing import TextIO
 
 from sdsk8s.errors import printable
+from sdsk8s.model import text
 from sdsk8s.model.copying import CopyPlan
 
 _TERMINAL_SECONDS, _PLAIN_SECONDS = 0.2, 5.0
@@ -48,7 +49,7 @@ class Meter:
                 return
             rate = (self._moved - self._then) / (now - self._last)
             self._last, self._then, self._shown = now, self._moved, True
-            self._line(f"{_mb(self._moved)} of {_mb(self._total)} MB  {_mb(rate)} MB/s  {pod}: {printable(name)[-60:]}")
+            self._line(f"{_of(self._moved, self._total)}  {text.size(rate)}/s  {pod}: {printable(name)[-60:]}")
 
     def note(self, pod: str, text: str) -> None:
         with self._lock:
@@ -62,5 +63,5 @@ class Meter:
         self._out.flush()
 
 
-def _mb(size: float) -> str:
-    return f"{size / 1e6:.1f}"
+def _of(moved: int, total: int) -> str:
+    return f"{text.size(moved)} of {text.size(total)}"

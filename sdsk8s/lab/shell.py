@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from sdsk8s.errors import SdsError
@@ -70,7 +69,3 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as out:
         out.write(text)
     temporary.replace(path)
-
-
-def command_line(words: Sequence[str]) -> str:
-    return shlex.join(words)

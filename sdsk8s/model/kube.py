@@ -6,7 +6,7 @@ What is returned is shared with the object, not a copy. (No `from __future__ imp
 the name of an accessor.)
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -266,11 +266,6 @@ def running(pod: Object) -> bool:
 def supervised(pod: Object) -> bool:
     """The pod runs supervisord."""
     return label(pod, SUPERVISED) == "true"
-
-
-def of_component(objects: Iterable[Object], name: str) -> Iterator[Object]:
-    """Those that belong to the component."""
-    return (obj for obj in objects if component(obj) == name)
 
 
 def _text(value: Any) -> str:

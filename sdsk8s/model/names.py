@@ -16,8 +16,6 @@ APPLIED = "sdsk8s/applied"
 CONFIG_HASH = "sdsk8s/config-hash"
 DRIFT = "sdsk8s/drift"
 """On a pod: what was copied over its image, as JSON; see sdsk8s/model/drift.py."""
-REVISION = "sdsk8s/revision"
-"""Source revision that an image was built from (content tag)."""
 
 WORKLOADS = ("Deployment", "StatefulSet")
 

@@ -13,8 +13,10 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-def together(jobs: Mapping[K, Callable[[], V]], seconds: float, *, workers: int = 16) -> dict[K, V | SdsError]:
-    """{key: result or error}, in the order of the jobs. A job without an end by then is an error like any other.
+def together(
+    jobs: Mapping[K, Callable[[], V]], seconds: float = threading.TIMEOUT_MAX, *, workers: int = 16
+) -> dict[K, V | SdsError]:
+    """{key: result or error}, in the order of the jobs. A job that has not ended by then is an error like any other.
 
     The threads are daemons: one that hangs in a system call does not keep the command from ending.
     """
@@ -35,7 +37,7 @@ def together(jobs: Mapping[K, Callable[[], V]], seconds: float, *, workers: int 
             except SdsError as err:
                 result = err
             except Exception as err:  # one broken question must not hide the other answers
-                result = StepError(f"{type(err).__name__}", words=str(err))
+                result = StepError(f"unexpected error: {type(err).__name__}", words=str(err))
             with lock:
                 found[key] = result
             done.release()
@@ -44,7 +46,7 @@ def together(jobs: Mapping[K, Callable[[], V]], seconds: float, *, workers: int 
         threading.Thread(target=work, daemon=True).start()
     deadline = time.monotonic() + seconds
     for _ in jobs:
-        if not done.acquire(timeout=max(0.0, deadline - time.monotonic())):
+        if not done.acquire(timeout=min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)):
             break
     with lock:
         todo.clear()

@@ -62,12 +62,6 @@ def pin(objects: Iterable[Mapping[str, Any]], references: Mapping[str, str]) -> 
     return out
 
 
-def logical_names(objects: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Names of the logical images that the objects use, sorted."""
-    images = {image for obj in objects for image in kube.images(obj)}
-    return sorted(image.removeprefix(LOGICAL) for image in images if image.startswith(LOGICAL))
-
-
 def _resolve(name: str, references: Mapping[str, str], obj: Mapping[str, Any], container: Mapping[str, Any]) -> str:
     # a tag on a logical name would promise something that pinning takes away
     if name in references:

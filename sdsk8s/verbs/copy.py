@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,19 +17,17 @@ from sdsk8s.backends.kubernetes.copy.endpoint import Endpoint, open_endpoint
 from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source, Target, download, upload
 from sdsk8s.console.copy_progress import Meter
 from sdsk8s.errors import ClusterError, RefusedError, SdsError, UsageError, printable
-from sdsk8s.model import kube
+from sdsk8s.model import kube, text
 from sdsk8s.model.copy_target import Remote, container_of, need_pods, parse_remote
 from sdsk8s.model.copying import MAX_BYTES
 from sdsk8s.model.kube import Object
 from sdsk8s.model.mounts import Place, check_place, place
 from sdsk8s.model.names import COMPONENT, DRIFT, SUPERVISED
+from sdsk8s.model.parallel import together
 from sdsk8s.model.site import Site
 from sdsk8s.model.supervisord import supervisorctl
-from sdsk8s.model.text import size
 from sdsk8s.site.folder import home_folder, load_site
 from sdsk8s.verbs.options import Options
-
-_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ def upload_all(endpoint: Endpoint, job: Upload, options: Options) -> dict[str, O
     for pod in job.pods:
         check_place(places[_name(pod)], f"pod {_name(pod)}: {job.path}", ephemeral=job.ephemeral)
     with Meter(len(job.pods)) as meter:
-        return side_by_side(
+        return together(
             {_name(p): partial(_upload_one, endpoint, job, options, p, places[_name(p)], meter) for p in job.pods}
         )
 
@@ -190,33 +187,7 @@ def _download_all(
             jobs[_name(pod)] = partial(
                 download, endpoint, target_of(pod, request.container), remote.path, place_, settings, meter
             )
-        return side_by_side(jobs)
-
-
-def side_by_side(jobs: Mapping[str, Callable[[], Outcome]]) -> dict[str, Outcome | SdsError]:
-    """{pod: outcome or error}. Ctrl-C ends the command at once: staged parts stay for the next try."""
-    found: dict[str, Outcome | SdsError] = {}
-
-    def work(name: str, job: Callable[[], Outcome], gate: threading.Semaphore) -> None:
-        with gate:
-            try:
-                found[name] = job()
-            except SdsError as err:
-                found[name] = err
-            except Exception as err:
-                found[name] = SdsError(f"the copy failed: {type(err).__name__}", target=f"pod {name}", words=str(err))
-
-    gate = threading.Semaphore(_AT_ONCE)
-    if len(jobs) == 1:
-        for name, job in jobs.items():
-            work(name, job, gate)
-        return found
-    threads = [threading.Thread(target=work, args=(n, j, gate), daemon=True) for n, j in jobs.items()]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    return {name: found[name] for name in jobs}
+        return together(jobs)
 
 
 def report(done: Mapping[str, Outcome | SdsError], options: Options, *, dry_run: bool) -> int:
@@ -265,21 +236,21 @@ def _as_dict(name: str, o: Outcome | SdsError) -> dict[str, Any]:
 def _words(o: Outcome, dry_run: bool) -> str:
     p = o.plan
     if p.empty:
-        return f"{o.path}: nothing to do, {p.same} files are the same"
-    parts = [f"{len(p.files)} of {p.total} files, {size(p.size)}"]
-    parts += [f"{len(p.links)} links"] if p.links else []
-    parts += [f"{len(p.modes)} modes"] if p.modes else []
+        return f"{o.path}: nothing to do, {text.count(p.same, 'file')} unchanged"
+    parts = [f"{len(p.files)} of {p.total} files, {text.size(p.size)}"]
+    parts += [text.count(len(p.links), "link")] if p.links else []
+    parts += [text.count(len(p.modes), "mode")] if p.modes else []
     parts += [f"{len(p.delete)} {'to delete' if dry_run else 'deleted'}"] if p.delete else []
     if dry_run:
         return f"{o.path}: would copy " + ", ".join(parts)
-    speed = f", {size(round(p.size / o.seconds))}/s" if p.size > 1 << 20 and o.seconds else ""
+    speed = f", {text.size(round(p.size / o.seconds))}/s" if p.size > 1 << 20 and o.seconds else ""
     again = f", {o.tries} tries" if o.tries > 1 else ""
     return f"{o.path}: " + ", ".join(parts) + f", verified, {o.seconds:.1f} s{speed}{again}"
 
 
 def _lines(o: Outcome) -> list[str]:
     p = o.plan
-    out = [f"copy    {e.path or o.path}  {size(e.size)}" for e in p.files]
+    out = [f"copy    {e.path or o.path}  {text.size(e.size)}" for e in p.files]
     out += [f"link    {e.path} -> {e.link}" for e in p.links]
     out += [f"folder  {e.path or o.path}" for e in p.dirs]
     out += [f"mode    {e.path or o.path}  {e.mode:o}" for e in p.modes]

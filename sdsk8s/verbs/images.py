@@ -11,11 +11,10 @@ from sdsk8s.backends.docker.images import Images
 from sdsk8s.backends.docker.provenance import refuse_unreleased
 from sdsk8s.console.console import Console
 from sdsk8s.errors import ConfigError, UsageError
+from sdsk8s.model import text
 from sdsk8s.model.image import refuse_moving
 from sdsk8s.runner.journal import new_run_id
 from sdsk8s.verbs.session import Session
-
-MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -52,14 +51,14 @@ def ls(session: Session, names: Sequence[str]) -> int:
         console.print_json(rows)
         return 0
     budgets = service.workshop.budgets
-    console.print(f"{'IMAGE':<15} {'SIZE':>8} {'BUDGET':>8}  REFERENCE")
+    table = [("IMAGE", "SIZE", "LIMIT", "REFERENCE")]
     for row in rows:
         spec = service.spec(row["image"])
-        limit = budgets.limit(spec.name, spec.dockerfile, spec.budget) // MEGABYTE
-        size = f"{row['bytes'] / MEGABYTE:.0f} MB" if row["bytes"] else "-"
+        limit = budgets.limit(spec.name, spec.dockerfile, spec.budget)
+        size = text.size(row["bytes"]) if row["bytes"] else ""
         note = "" if row["digest"] else "  (not in the registry)"
-        console.print(f"{row['image']:<15} {size:>8} {limit:>5} MB  {row['reference']}{note}")
-    console.print(f"before: {budgets.before} MB with all tools, {budgets.goal} MB after the first slimming")
+        table.append((row["image"], size, text.size(limit), row["reference"] + note))
+    console.print_table(table)
     return 0
 
 
@@ -96,11 +95,11 @@ def build(session: Session, request: Build) -> int:
 def _arguments(request: Build) -> dict[str, dict[str, str]]:
     """The settings as {image or `all`: {argument: value}}. Without an image one is for those that are built."""
     args: dict[str, dict[str, str]] = {}
-    for text in request.settings:
-        left, equals, value = text.partition("=")
+    for setting in request.settings:
+        left, equals, value = setting.partition("=")
         image, colon, argument = left.rpartition(":")
         if not equals or not argument:
-            raise UsageError(f"--set {text}: [IMAGE:]NAME=VALUE is wanted")
+            raise UsageError(f"--set {setting}: [IMAGE:]NAME=VALUE is wanted")
         for target in [image] if colon else list(request.names) or ["all"]:
             args.setdefault(target, {})[argument] = value
     return args

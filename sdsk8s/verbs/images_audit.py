@@ -7,7 +7,7 @@ from typing import Any
 
 from sdsk8s.backends.docker.audit import Problem, Rules, audit
 from sdsk8s.errors import ImageError
-from sdsk8s.model import kube
+from sdsk8s.model import kube, text
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.render.images import LOGICAL
 from sdsk8s.verbs.session import Session
@@ -31,7 +31,8 @@ def run(session: Session, names: Sequence[str]) -> int:
         console.print_json(rows)
     else:
         for row in rows:
-            console.print(f"{row['image']:<15} {row['bytes'] / 1e6:.0f} MB  {len(row['problems']) or 'no'} problems")
+            problems = text.count(len(row["problems"]), "problem") if row["problems"] else "no problems"
+            console.print(f"{row['image']:<15} {text.size(row['bytes'])}  {problems}")
             for p in row["problems"]:
                 console.print(f"  {p['check']:<12} {p['words']}")
     if missing:

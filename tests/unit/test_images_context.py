@@ -47,8 +47,12 @@ def make_tree(root: Path) -> Path:
     return root
 
 
+def tree_files(root: Path, *packages: str) -> dict[str, str]:
+    return context.digests(context.source_files(root, packages))
+
+
 def test_tree_files_follow_links_and_leave_clutter_out(tmp_path: Path) -> None:
-    found = context.tree_files(make_tree(tmp_path), ["a", "b"])
+    found = tree_files(make_tree(tmp_path), "a", "b")
     assert sorted(found) == ["a/a/__init__.py", "a/data/data.json", "a/one.json", "a/setup.py", "b/b.py", "b/tool"]
     assert found["a/data/data.json"] == found["a/one.json"]
     assert found["b/tool"].endswith("+x") and not found["b/b.py"].endswith("+x")
@@ -56,23 +60,23 @@ def test_tree_files_follow_links_and_leave_clutter_out(tmp_path: Path) -> None:
 
 def test_digests_change_with_content_and_mode_not_with_time(tmp_path: Path) -> None:
     make_tree(tmp_path)
-    before = context.tree_files(tmp_path, ["b"])
+    before = tree_files(tmp_path, "b")
     os.utime(tmp_path / "b/b.py", (1, 1))
-    assert context.tree_files(tmp_path, ["b"]) == before
+    assert tree_files(tmp_path, "b") == before
     (tmp_path / "b/b.py").chmod(0o755)
-    assert context.tree_files(tmp_path, ["b"]) != before
+    assert tree_files(tmp_path, "b") != before
     (tmp_path / "constraints.txt").write_text("x==1\n")
-    assert "constraints.txt" in context.tree_files(tmp_path, ["b"])
+    assert "constraints.txt" in tree_files(tmp_path, "b")
 
 
 def test_missing_package_says_what_is_there(tmp_path: Path) -> None:
     make_tree(tmp_path)
     with pytest.raises(ConfigError) as err:
-        context.tree_files(tmp_path, ["a", "shard"])
+        tree_files(tmp_path, "a", "shard")
     assert '"shard"' in err.value.what and err.value.target == str(tmp_path)
     assert err.value.words == 'did you mean "shared"? there: a, b, shared'
     with pytest.raises(ConfigError, match="there is no source tree"):
-        context.tree_files(tmp_path / "none", ["a"])
+        tree_files(tmp_path / "none", "a")
 
 
 def test_context_is_the_same_tar_for_the_same_input(tmp_path: Path) -> None:
@@ -134,8 +138,7 @@ def test_over_budget_is_an_error_that_says_by_how_much() -> None:
     budgets.check("mine", "service", 400_000_000)
     with pytest.raises(ImageError) as err:
         budgets.check("mine", "service", 401_000_000)
-    assert "401 MB of 400 MB" in err.value.target
-    assert "3500 MB" in err.value.target and "850 MB" in err.value.target
+    assert err.value.target == "mine: 401 MB (limit 400 MB)"
     budgets.check("mine", "service", 401_000_000, 500)  # the image's own budget goes before that of its kind
 
 
@@ -152,15 +155,15 @@ def test_workshop_inputs_change_when_the_recipe_or_the_tree_changes(tmp_path: Pa
 
 def test_a_link_to_itself_is_left_out_and_a_closed_folder_named(tmp_path: Path) -> None:
     make_tree(tmp_path)
-    before = context.tree_files(tmp_path, ["b"])
+    before = tree_files(tmp_path, "b")
     (tmp_path / "b/loop").symlink_to("loop")
-    assert context.tree_files(tmp_path, ["b"]) == before
+    assert tree_files(tmp_path, "b") == before
     with tempfile.TemporaryDirectory() as outside:
         os.chmod(outside, 0o755)
         (Path(outside) / "c/closed").mkdir(parents=True)
         (Path(outside) / "c/closed").chmod(0)
         with as_nobody(), pytest.raises(ConfigError, match="folder cannot be read") as err:
-            context.tree_files(Path(outside), ["c"])
+            tree_files(Path(outside), "c")
     assert err.value.target == f"{outside}/c/closed" and "Permission denied" in err.value.words
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.image import ImageSpec
-from sdsk8s.render.images import content_tag, image_ref, logical_names, pin
+from sdsk8s.render.images import content_tag, image_ref, pin
 
 SPEC = ImageSpec.from_dict(
     "web", {"dockerfile": "service", "packages": ["a", "b"], "links": {"/opt/sds/ops/a/x": "/opt/sds/etc/x"}}
@@ -91,7 +91,6 @@ def test_pin_reaches_every_kind_of_pod(kind: str) -> None:
     (after,) = pin([before], {"web": "reg:5000/demo/web@sha256:1"})
     assert after == workload(kind, "reg:5000/demo/web@sha256:1")
     assert before == workload(kind, "sds/web")
-    assert logical_names([before, {"kind": "Service", "spec": {}}]) == ["web"]
 
 
 def test_pin_names_what_it_cannot_resolve() -> None:

@@ -13,7 +13,7 @@ from sdsk8s.backends.kubernetes.access import NEEDS, role, role_yaml
 from sdsk8s.backends.kubernetes.failures import is_tls, never_sent, refused, status_of, true_code, unreachable
 from sdsk8s.backends.kubernetes.kinds import KINDS, discovered, path
 from sdsk8s.backends.kubernetes.leases import lock_status
-from sdsk8s.backends.kubernetes.ownership import CLIENT_SIDE, adopted, foreign_fields
+from sdsk8s.backends.kubernetes.ownership import CLIENT_SIDE, adopted
 from sdsk8s.backends.kubernetes.snapshot import KINDS as SNAPSHOT
 
 # -- failures --------------------------------------------------------------------------------------------------
@@ -86,19 +86,6 @@ def test_a_wrong_field_is_the_manifests_fault_whatever_the_server_calls_it() -> 
 
 def entry(manager: str, fields: dict[str, Any], operation: str = "Update", **more: str) -> dict[str, Any]:
     return {"manager": manager, "operation": operation, "fieldsV1": fields, **more}
-
-
-def test_foreign_fields() -> None:
-    image = {"f:containers": {'k:{"name":"main"}': {".": {}, "f:image": {}}}}
-    fields = [
-        entry("sdsk8s", {"f:data": {"f:a": {}}}, "Apply"),
-        entry("kubectl-edit", {"f:spec": {"f:template": {"f:spec": image}, "f:paused": {}}}),
-        entry("kube-controller-manager", {"f:status": {"f:replicas": {}}}, subresource="status"),
-    ]
-    assert foreign_fields({"metadata": {"managedFields": fields}}) == {
-        "kubectl-edit": [".spec.paused", ".spec.template.spec.containers[name=main].image"]
-    }
-    assert foreign_fields({"metadata": {}}) == {}
 
 
 def test_adopting_what_kubectl_apply_has_left() -> None:

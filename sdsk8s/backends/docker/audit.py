@@ -155,9 +155,6 @@ class _Pieces(RawIOBase):
         self._pieces: Iterator[bytes] = iter(pieces)
         self._rest = b""
 
-    def readable(self) -> bool:
-        return True
-
     def read(self, size: int = -1) -> bytes:
         while size < 0 or len(self._rest) < size:
             piece = next(self._pieces, None)

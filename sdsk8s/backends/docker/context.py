@@ -94,11 +94,6 @@ def recipe_files(dockerfiles: Path, kind: Kind) -> dict[str, Path]:
     return files
 
 
-def tree_files(source: Path, packages: Sequence[str]) -> dict[str, str]:
-    """{relative path: sha256} of the packages' files, for the content tag."""
-    return digests(source_files(source, packages))
-
-
 def digests(files: Mapping[str, Path]) -> dict[str, str]:
     """{path: sha256 of the content}, `+x` behind it for an executable."""
     out = {}

@@ -15,6 +15,7 @@ from sdsk8s.backends.docker.builder import Workshop, oci_labels
 from sdsk8s.backends.docker.kept_dependencies import below_overrides, compose, lower_layers
 from sdsk8s.backends.docker.recipe import Built, Recipe, Say
 from sdsk8s.errors import ConfigError, ImageError
+from sdsk8s.model import text
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.image import SITE_LABEL, ImageSpec, untagged
 from sdsk8s.model.names import unknown
@@ -314,7 +315,7 @@ class Images:
             self.engine, recipe.spec, ref, parent=self.base_ref, log=log, on_line=say, labels=self._site_labels(),
             inputs=recipe.inputs, code_only=True,
         )  # fmt: skip
-        return f"code {built.size_bytes / 1e6:.1f} MB, {built.seconds:.0f} s"
+        return f"code {text.size(built.size_bytes)}, {built.seconds:.0f} s"
 
     def labels_of(self, recipe: Recipe, ref: str) -> dict[str, str]:
         """Labels of an image that is put together without the engine."""

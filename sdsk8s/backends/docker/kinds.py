@@ -33,20 +33,17 @@ class Kind:
 
 @dataclass(frozen=True)
 class Budgets:
-    """limits: {image or kind: MB}; before, goal: MB of the images that these replace."""
+    """limits: {image or kind: MB}"""
 
     limits: Mapping[str, int]
-    before: int
-    goal: int
 
     def limit(self, image: str, kind: str, own: int | None = None) -> int:
         """Bytes that the image may have, uncompressed. own: MB that the image itself asks for."""
         return (own or next(self.limits[k] for k in (kind, image, "default") if k in self.limits)) * MB
 
     def words(self, image: str, kind: str, size: int, own: int | None = None) -> str:
-        """`mozart: 168 MB of 400 MB (before: 3500 MB, goal then: 850 MB)`"""
-        limit = self.limit(image, kind, own) // MB
-        return f"{image}: {size / MB:.0f} MB of {limit} MB (before: {self.before} MB, goal then: {self.goal} MB)"
+        """`mozart: 168 MB (limit 400 MB)`"""
+        return f"{image}: {size / MB:.0f} MB (limit {self.limit(image, kind, own) // MB} MB)"
 
     def check(self, image: str, kind: str, size: int, own: int | None = None) -> None:
         """ImageError when an image is over its budget."""
@@ -87,6 +84,6 @@ def load_budgets(dockerfiles: Path) -> Budgets:
     try:
         limits = {str(k): int(v) for k, v in data["budgets"].items()}
         limits["default"]
-        return Budgets(limits, int(data["compare"]["before"]), int(data["compare"]["goal"]))
+        return Budgets(limits)
     except (KeyError, TypeError, ValueError, AttributeError) as err:
         raise ConfigError("the size budgets cannot be read", target=str(path), words=repr(err)) from None
