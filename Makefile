@@ -4,8 +4,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# They mostly wait. More would only share what is left of the two cores of a small machine.
+TEST_WORKERS ?= 4
 
-.PHONY: demo test check lint bench clean install
+.PHONY: demo test quick check lint bench clean install
 
 install: $(STAMP)
 
@@ -25,11 +27,13 @@ check: lint ## lint, types, import rules, unit tests: below a minute
 	@$(BIN)/pytest -q --collect-only tests >/dev/null || $(BIN)/pytest -q --collect-only tests
 	@$(BIN)/pytest -q tests/unit
 
-test: lint ## everything, the cluster suite on a lab of its own (named "test") included
-	@echo "== tests: unit, boundary, packaging, then two labs: life (the lab's own tests) and test (the demo system)"
+quick: $(STAMP) ## every case that needs no lab
+	@$(BIN)/pytest tests -m "not lab" -n $(TEST_WORKERS) --durations=10 $(TEST_ARGS)
+
+test: lint ## everything, the cluster suite on labs of its own (test, test2, life) included
+	@echo "== tests: $(TEST_WORKERS) processes; SDSK8S_KEEP_LAB=1 make test keeps the labs between runs"
 	@# The machine may be busy: what fails is run once more, and named as RERUN at the end.
-	@$(BIN)/pytest tests --reruns 1 -r fEsR $(TEST_ARGS)
-	@echo "Try next: make demo, or SDSK8S_KEEP_LAB=1 make test to keep the test lab between runs"
+	@$(BIN)/pytest tests -n $(TEST_WORKERS) --reruns 1 --durations=10 -r fEsR $(TEST_ARGS)
 
 bench: $(STAMP) ## side by side with kubectl, as ratios
 	@echo "== installing matplotlib, which draws docs/performance.svg"

@@ -1,12 +1,11 @@
-"""Fixtures of the suite on a real cluster: one lab named `test`, one site, one system on it.
+"""Fixtures of the suite on a real cluster: labs, a site on each, and the demo system on it.
 
-SDSK8S_KEEP_LAB=1 keeps the lab after the run, which saves minutes next time.
+Which cases run at the same time, and on which lab: balance.py. How processes share labs and images: labs.py.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import subprocess
@@ -17,23 +16,54 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import balance
+import labs
 import pytest
+from labs import Lab
 
-ROOT = Path(__file__).resolve().parent.parent
-BIN = Path(sys.executable).parent
-LAB = os.environ.get("SDSK8S_TEST_LAB", "test")
+from sdsk8s.lab import packages
+
+ROOT = labs.ROOT
+BIN = labs.BIN
+NEEDS_A_LAB = {"lab", "namespace", "bare_system", "system"}
 
 
-@dataclass(frozen=True)
-class Lab:
-    """Facts of the running test lab."""
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        labs.begin()
 
-    name: str
-    kubeconfig: str
-    registry: str
-    docker_url: str
-    tools: str
-    base_image: str
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """After the last process has ended, and before the count of cases is printed."""
+    if not hasattr(session.config, "workerinput"):
+        left = labs.end()
+        if left:
+            print(f"\nthese labs were not ended: {left}")
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups in their order, and the mark `lab` on all that needs one: `-m "not lab"` are the quick cases."""
+    items[:] = balance.ordered(items)
+    for item in items:
+        if NEEDS_A_LAB & set(getattr(item, "fixturenames", ())) or item.nodeid.startswith(
+            ("tests/lab/", "tests/real/")
+        ):
+            item.add_marker("lab")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With several processes (-n): one of them takes a whole group."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return balance.group_of(nodeid)
+
+    config.option.loadscopereorder = False
+    return Groups(config, log)
 
 
 @dataclass
@@ -116,52 +146,60 @@ class System:
         }
 
 
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    status = [str(BIN / "sdsk8s"), "lab", "status", "--name", LAB]
-    was_up = subprocess.run(status, capture_output=True, check=False).returncode == 0
-    subprocess.run([str(BIN / "sdsk8s"), "lab", "up", "--name", LAB], check=True, stdin=subprocess.DEVNULL)
-    out = subprocess.run(
-        [str(BIN / "sdsk8s"), "lab", "status", "--name", LAB, "-o", "json"], check=True, capture_output=True, text=True
-    ).stdout
-    facts = json.loads(out)
-    names = ("kubeconfig", "registry", "tools", "base_image")
-    yield Lab(LAB, docker_url=facts["docker"], **{n: facts[n] for n in names})
-    # A lab that was up before this run belongs to somebody else: it stays.
-    if not was_up and not os.environ.get("SDSK8S_KEEP_LAB"):
-        subprocess.run([str(BIN / "sdsk8s"), "lab", "down", "--name", LAB, "--purge"], check=True)
+@pytest.fixture(scope="module")
+def lab(request: pytest.FixtureRequest) -> Lab:
+    """The lab of the module's group. It stays up until the run ends."""
+    return labs.running(balance.lab_of(request.node.nodeid))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bare_system(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> System:
-    """The demo site's folder and tree, prepared as `make demo` does; nothing deployed yet."""
-    spec = importlib.util.spec_from_file_location("demo", ROOT / "examples" / "demo.py")
-    assert spec is not None and spec.loader is not None
-    demo = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(demo)
-    keep = os.environ.get("SDSK8S_TEST_SITE")
-    folder = Path(keep) if keep else tmp_path_factory.mktemp("site")
-    before = dict(os.environ)
-    try:
-        demo.Demo(folder, lab.name).prepare()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-    env = {
-        **os.environ,
-        "PATH": f"{BIN}:{lab.tools}:{os.environ['PATH']}",
-        "KUBECONFIG": lab.kubeconfig,
-        "SDS_HOME": str(folder / "sds"),
-    }
-    return System(lab, folder / "sds", folder / "ops", env=env)
+    """The demo site's folder and tree, prepared as `make demo` does; nothing deployed yet. One for all modules."""
+    if lab.name not in PREPARED:
+        keep = os.environ.get("SDSK8S_TEST_SITE")
+        folder = Path(keep) if keep else tmp_path_factory.mktemp("site")
+        labs.prepared(lab, folder)
+        env = {
+            **os.environ,
+            "PATH": f"{BIN}:{lab.tools}:{os.environ['PATH']}",
+            "KUBECONFIG": lab.kubeconfig,
+            "SDS_HOME": str(folder / "sds"),
+        }
+        PREPARED[lab.name] = System(lab, folder / "sds", folder / "ops", env=env)
+    return PREPARED[lab.name]
 
 
-@pytest.fixture(scope="session")
+PREPARED: dict[str, System] = {}
+STARTED: set[str] = set()
+FAILED: list[str] = []
+
+
+@pytest.fixture(scope="module")
 def system(bare_system: System) -> System:
-    """The whole demo system, built from its tree and started with the legacy verbs."""
-    bare_system.sds("update", "all", "-f", timeout=1800)
-    bare_system.sdsk8s("start", "all", "--yes", timeout=1200)
+    """The whole demo system, built from its tree and started with the legacy verbs. One for all modules."""
+    if bare_system.lab.name not in STARTED:
+        # A start that fails is tried again once; a third time would only be waited for.
+        assert len(FAILED) < 2, f"the demo system did not start:\n{FAILED[-1]}"
+        try:
+            start(bare_system)
+        except AssertionError as err:
+            FAILED.append(str(err))
+            raise
+        STARTED.add(bare_system.lab.name)
     return bare_system
+
+
+def start(system: System) -> None:
+    """The first system of a run builds the images, those of the stores too; the other one takes them."""
+    with labs.turn("images") as images:
+        if images.exists():
+            labs.take_images(system.lab, images)
+        else:
+            system.sds("update", "all", "-f", timeout=1800)
+            system.sdsk8s("images", "push", timeout=1800)
+            labs.keep_images("demo", system.lab, images)
+    system.sds("update", "all", "-f", timeout=1800)
+    system.sdsk8s("start", "all", "--yes", timeout=1200)
 
 
 @pytest.fixture
@@ -187,14 +225,15 @@ def relabelled(registry: Any, ref: str, tag: str, label: str, **settings: Any) -
     return new
 
 
-def installed(packages: Mapping[str, str]) -> None:
+def installed(programs: Mapping[str, str]) -> None:
     """Debian packages that tests need beside the project: {path of a program: package}. Those missing are installed."""
-    missing = [package for path, package in packages.items() if not Path(path).exists()]
-    if missing:
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], check=True)
-        apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
-        subprocess.run(apt, check=True, env=env, stdout=subprocess.DEVNULL)
+    with packages.turn():
+        missing = [package for path, package in programs.items() if not Path(path).exists()]
+        if missing:
+            env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            subprocess.run(["apt-get", "update", "-qq"], check=True)
+            apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
+            subprocess.run(apt, check=True, env=env, stdout=subprocess.DEVNULL)
 
 
 def as_published(name: str, body: Any) -> Any:

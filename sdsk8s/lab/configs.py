@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from sdsk8s.lab.plan import Lab, Node
+from sdsk8s.lab.plan import BRIDGES, Lab, Node
 
 PAUSE_IMAGE = "sdsk8s/pause:1"
 CNI_FOLDERS = ("/usr/lib/cni", "/opt/cni/bin")
@@ -90,7 +90,7 @@ def docker(lab: Lab) -> dict[str, Any]:
         "ip-forward": False,
         "ip-masq": False,
         "cgroup-parent": f"{lab.cgroup}/docker",
-        "insecure-registries": [lab.registry],
+        "insecure-registries": [BRIDGES],
         "oom-score-adjust": 0,
     }
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sdsk8s.errors import RefusedError
+from sdsk8s.lab import tools
 from sdsk8s.lab.configs import CNI_FOLDERS
 from sdsk8s.lab.shell import find, run
 
@@ -54,9 +55,14 @@ def install(packages: list[str], say: Callable[[str], None]) -> None:
         )
     say("installing packages (their services are not started): " + " ".join(packages))
     env = {"DEBIAN_FRONTEND": "noninteractive"}
-    with services_stay_off():
+    with turn(), services_stay_off():
         run("apt-get", "update", "-q", env=env)
         run("apt-get", "install", "-q", "-y", "--no-install-recommends", *packages, env=env, timeout=1800)
+
+
+def turn() -> AbstractContextManager[None]:
+    """One installation at a time: apt-get does not wait for another one, it fails."""
+    return tools.locked(tools.cache() / "packages.lock")
 
 
 @contextmanager

@@ -24,10 +24,12 @@ STATE_ROOT = Path("/var/lib/sdsk8s/labs")
 MAX_LABS = 10
 MAX_NODES = 9
 # Names that always get the same addresses, as documentation and tests mention them.
-FIXED_INDEX = {"default": 0, "test": 1}
+FIXED_INDEX = {"default": 0, "test": 1, "test2": 2}
 # Linux limits interface names to 15 characters and `sv-<name>-<n>` has to fit.
 NAME = re.compile(r"[a-z][a-z0-9]{0,9}")
 
+# Bridges of all labs: an engine of one lab may push to the registry of another.
+BRIDGES = "172.30.0.0/16"
 API_PORT = 6443
 REGISTRY_PORT = 5000
 

@@ -54,9 +54,10 @@ def test_node_counts_out_of_range_are_refused(count: int) -> None:
 def test_allot_keeps_fixed_places_and_avoids_taken_and_busy_ones() -> None:
     assert plan.allot("default", [], lambda i: False) == 0
     assert plan.allot("test", [0], lambda i: False) == 1
-    assert plan.allot("other", [], lambda i: False) == 2
+    assert plan.allot("test2", [0, 1], lambda i: False) == 2
+    assert plan.allot("other", [], lambda i: False) == 3
     assert plan.allot("other", [2, 3], lambda i: i == 4) == 5
-    assert plan.allot("default", [], lambda i: i == 0) == 2
+    assert plan.allot("default", [], lambda i: i == 0) == 3
     with pytest.raises(RefusedError):
         plan.allot("other", range(10), lambda i: False)
 

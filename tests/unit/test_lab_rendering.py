@@ -7,6 +7,7 @@ import json
 import shlex
 import stat
 import tomllib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import yaml
 from cryptography import x509
 
 from sdsk8s.lab import cgroups, configs, mounts, net, objects, pki, programs, tools, volumes
-from sdsk8s.lab.plan import Lab
+from sdsk8s.lab.plan import MAX_LABS, Lab
 
 LAB = Lab("demo", 3, 2, Path("/state/demo"))
 FILES = configs.files(LAB, "/usr/lib/cni", 1400, forward_dns=True)
@@ -53,6 +54,13 @@ def test_nodes_have_their_own_groups_addresses_and_ranges() -> None:
         bridge = json.loads(FILES[LAB.etc / node.name / "cni" / "10-lab.conflist"])["plugins"][0]
         assert bridge["ipam"]["ranges"] == [[{"subnet": node.pods}]]
         assert bridge["mtu"] == 1400
+
+
+def test_the_engine_may_push_to_the_registries_of_all_labs_and_to_no_other_by_plain_http() -> None:
+    (insecure,) = json.loads(FILES[LAB.etc / "docker.json"])["insecure-registries"]
+    registries = [Lab("x", index, 1, Path("/")).registry for index in range(MAX_LABS)]
+    assert all(ip_address(r.partition(":")[0]) in ip_network(insecure) for r in registries)
+    assert ip_address("172.31.0.1") not in ip_network(insecure)
 
 
 def test_names_are_forwarded_only_where_there_is_somebody_to_ask() -> None:
