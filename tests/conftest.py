@@ -53,6 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("lab")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """One lab is enough for one process, and for cases that would all be on the second one."""
+    wanted = {balance.lab_of(item.nodeid) for item in session.items if "lab" in getattr(item, "fixturenames", ())}
+    labs.ALONE = not hasattr(session.config, "workerinput") or len(wanted) < 2
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With several processes (-n): one of them takes a whole group."""
@@ -157,7 +163,7 @@ def bare_system(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> System:
     """The demo site's folder and tree, prepared as `make demo` does; nothing deployed yet. One for all modules."""
     if lab.name not in PREPARED:
         keep = os.environ.get("SDSK8S_TEST_SITE")
-        folder = Path(keep) if keep else tmp_path_factory.mktemp("site")
+        folder = Path(keep + lab.name.removeprefix(labs.FIRST)) if keep else tmp_path_factory.mktemp("site")
         labs.prepared(lab, folder)
         env = {
             **os.environ,
@@ -246,12 +252,18 @@ def as_published(name: str, body: Any) -> Any:
     return body
 
 
+def at_most(seconds: float) -> float:
+    """A limit of time, stretched while more wants to run than the machine has cores for."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def eventually(check: Any, timeout: float = 60, every: float = 0.5) -> Any:
     """The first true result of `check()`; the last one in the failure message when time is over."""
-    end = time.monotonic() + timeout
+    begun = time.monotonic()
     while True:
         value = check()
         if value:
             return value
-        assert time.monotonic() < end, f"not within {timeout} s; last: {value!r}"
+        took = time.monotonic() - begun
+        assert took < at_most(timeout), f"not within {took:.0f} s; last: {value!r}"
         time.sleep(every)

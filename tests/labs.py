@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 FIRST = os.environ.get("SDSK8S_TEST_LAB", "test")
 RUN = "SDSK8S_TEST_RUN"
+ALONE = True
+"""Whether the first lab is for all cases; set when the cases of the run are known."""
 # A bare machine builds Kubernetes first, and other cases run meanwhile.
 BRING_UP_S = 2400
 
@@ -82,10 +84,11 @@ def turn(name: str) -> Iterator[Path]:
 @functools.cache
 def running(suffix: str) -> Lab:
     """The lab, and the first one with it, whose engine builds for all."""
+    name = FIRST if ALONE else FIRST + suffix
     first = facts(FIRST)
-    own = facts(FIRST + suffix) if suffix else first
-    names = {name: own[name] for name in ("kubeconfig", "registry", "tools", "base_image")}
-    return Lab(FIRST + suffix, docker_url=first["docker"], parent=first["base_image"], **names)
+    own = first if name == FIRST else facts(name)
+    names = {key: own[key] for key in ("kubeconfig", "registry", "tools", "base_image")}
+    return Lab(name, docker_url=first["docker"], parent=first["base_image"], **names)
 
 
 def facts(name: str) -> dict[str, str]:

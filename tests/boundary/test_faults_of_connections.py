@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import at_most
 from fake_apiserver import FakeApiServer, Handler, times
 from kubernetes import client
 
@@ -170,7 +171,7 @@ def test_a_wrong_address_is_told_soon() -> None:
     start = time.monotonic()
     with pytest.raises(ClusterError, match="does not answer") as err:
         Cluster(configuration("http://127.0.0.1:1"), "sds").list("Pod")
-    assert time.monotonic() - start < 7 and "Connection refused" in err.value.words
+    assert time.monotonic() - start < at_most(7) and "Connection refused" in err.value.words
 
 
 def test_a_server_that_is_no_kubernetes(api: FakeApiServer, cluster: Cluster) -> None:
@@ -196,7 +197,7 @@ def test_retry_after_beyond_our_patience_is_an_error_at_once(api: FakeApiServer,
     start = time.monotonic()
     with pytest.raises(ApiError, match="patience"):
         cluster.list("Pod")
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < at_most(2)
 
 
 def test_a_retry_after_that_is_a_date_counts_as_none(api: FakeApiServer, cluster: Cluster) -> None:
@@ -440,7 +441,7 @@ def test_a_silent_server_does_not_hold_exec_for_ever(api: FakeApiServer, cluster
     start = time.monotonic()
     with pytest.raises(ClusterError, match="did not end within 1 s"):
         exec_(cluster, "p", "main", ["true"], timeout=1)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < at_most(3)
 
 
 @pytest.mark.parametrize(

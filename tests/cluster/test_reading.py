@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BIN, Done, Lab, as_published, eventually
+from conftest import BIN, Done, Lab, as_published, at_most, eventually
 
 pytestmark = pytest.mark.lab
 
@@ -226,13 +226,13 @@ def test_follow_shows_a_marker_within_two_seconds_and_pods_that_appear_later(sma
         follow.until("line ", 10)
         old = small.pod("alpha-talker")
         small.kubectl("exec", old, "--", "bash", "-c", "echo marker-one > /proc/1/fd/1")
-        assert follow.until("marker-one", 5) < 2
+        assert follow.until("marker-one", at_most(5)) < at_most(2)
         small.kubectl("delete", "pod", old, "--wait=false")
         follow.until("ended by TERM", 10)
         new = eventually(lambda: (p := small.pod("alpha-talker")) != old and small.ready("alpha-talker") and p)
         follow.until(f"{new} main line 0 ", 10)
         small.kubectl("exec", new, "--", "bash", "-c", "echo marker-two > /proc/1/fd/1")
-        assert follow.until("marker-two", 5) < 2
+        assert follow.until("marker-two", at_most(5)) < at_most(2)
     finally:
         code = follow.end()
     assert code == 0

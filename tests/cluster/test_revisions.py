@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import BIN, System, as_published, eventually, relabelled
+from conftest import BIN, System, as_published, at_most, eventually, relabelled
 
 from sdsk8s.backends.registry import Registry
 
@@ -159,5 +159,5 @@ def test_an_update_that_is_killed_leaves_a_system_that_serves_and_the_next_one_c
     assert system.sds("status", "grq", ok=False).out
     start = time.monotonic()
     done = system.sdsk8s("update", "grq", "--yes", "--timeout", "120", SDS_LOCK_WAIT="60")
-    assert "grq" in done.out + done.err and time.monotonic() - start < 120
+    assert "grq" in done.out + done.err and time.monotonic() - start < at_most(120)
     assert system.sds("status", "grq").code == 0
