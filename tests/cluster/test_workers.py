@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT, System, eventually
+from test_verbs import started_jobs
 
 pytestmark = pytest.mark.lab
 
@@ -111,7 +112,7 @@ def test_a_killed_worker_comes_back_under_another_name_and_the_job_is_not_lost(s
 
     before = eventually(names)
     jobs = load(system, 4)
-    time.sleep(1.5)
+    eventually(lambda: started_jobs(system), every=0.2)
     worker.kill("job_worker:job_worker-00")
     result = json.loads(jobs.communicate(timeout=320)[0])
     assert result["completed"] == 4, result
@@ -133,7 +134,7 @@ def test_stops_and_kills_under_load_lose_nothing_and_double_nothing(system: Syst
     loads = []
     for act in actions:
         loads.append(load(system, JOBS))
-        time.sleep(1.5)
+        eventually(lambda: started_jobs(system), every=0.2)
         act()
         time.sleep(1)
         worker.ready()
