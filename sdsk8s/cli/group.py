@@ -9,6 +9,7 @@ import click
 
 from sdsk8s import __version__
 from sdsk8s.cli.main import COMMANDS, help_text
+from sdsk8s.console.ends import exit_code
 from sdsk8s.model.names import unknown
 
 
@@ -39,3 +40,8 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="sdsk8s")
 def cli() -> None:
     """The sds verbs on Kubernetes, and the modern ones around them."""
+
+
+def run(argv: list[str] | None) -> int:
+    """Parse and do; errors become lines on stderr. Returns the exit code."""
+    return exit_code(lambda: cli.main(args=argv, prog_name="sdsk8s", standalone_mode=False))

@@ -69,7 +69,6 @@ def main(argv: list[str] | None = None) -> None:
         sys.stdout.write(help_text())
         sys.exit(0)
     quick_loading()
-    from sdsk8s.cli.group import cli
-    from sdsk8s.console.ends import exit_code
+    from sdsk8s.cli.group import run
 
-    sys.exit(exit_code(lambda: cli.main(args=argv, prog_name="sdsk8s", standalone_mode=False)))
+    sys.exit(run(argv))

@@ -13,7 +13,8 @@ from sdsk8s.model.component import Component
 from sdsk8s.model.names import APPLIED, COMPONENT, MANAGED_BY, PART_OF
 from sdsk8s.model.queue import Queue
 from sdsk8s.model.site import Site
-from sdsk8s.render.objects import content_hash, queue_object_name
+from sdsk8s.render.hashes import content_hash
+from sdsk8s.render.objects import queue_object_name
 
 API = "keda.sh/v1alpha1"
 KINDS = ("TriggerAuthentication", "ScaledObject")

@@ -12,6 +12,7 @@ from sdsk8s.model.bundle import ANNOTATION, DEFAULT_FOLDER, ENV, KEY_SECRET, STE
 from sdsk8s.model.names import APPLIED, CONFIG_HASH
 from sdsk8s.model.site import Site
 from sdsk8s.render.context import machine_context
+from sdsk8s.render.hashes import content_hash
 
 ETC = "/opt/sds/etc"
 _KEY_FOLDER = "/run/secrets/sds-bundle"
@@ -95,8 +96,6 @@ def tag_of(ref: str) -> str:
 def keep_configuration(obj: dict[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a rendered workload that keeps the live configuration hash: shipping code delivers no configuration,
     and the next update must still see that there is some to deliver."""
-    from sdsk8s.render.objects import content_hash
-
     clone = copy.deepcopy(obj)
     old = kube.annotations(kube.pod_template(live)).get(CONFIG_HASH)
     notes = clone["spec"]["template"]["metadata"].setdefault("annotations", {})

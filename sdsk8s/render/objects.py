@@ -13,12 +13,13 @@ from sdsk8s.errors import ConfigError
 from sdsk8s.model import kube
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
-from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH, MANAGED_BY, PART_OF, REPLICAS, WORKLOADS
+from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH, MANAGED_BY, PART_OF
 from sdsk8s.model.queue import STOP_MARGIN, Queue, worker_queues
 from sdsk8s.model.site import Site
 from sdsk8s.render.bundles import with_bundle
 from sdsk8s.render.config import Texts, config_objects
 from sdsk8s.render.develop import writable_code
+from sdsk8s.render.hashes import content_hash
 from sdsk8s.render.images import pin
 
 KIND_ORDER = (
@@ -78,16 +79,6 @@ def namespace_object(site: Site) -> dict[str, Any]:
     }
     obj["metadata"]["annotations"] = {APPLIED: content_hash(obj)}
     return obj
-
-
-def content_hash(obj: Mapping[str, Any]) -> str:
-    """16 hex digits over the object; desired replicas and our own bookkeeping do not count."""
-    clean = copy.deepcopy(dict(obj))
-    if clean.get("kind") in WORKLOADS:
-        clean.get("spec", {}).pop("replicas", None)
-    for key in (APPLIED, REPLICAS):
-        clean["metadata"].get("annotations", {}).pop(key, None)
-    return hashlib.sha256(json.dumps(clean, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def config_refs(template: Mapping[str, Any]) -> set[tuple[str, str]]:

@@ -20,7 +20,8 @@ from sdsk8s.planner.running_images import live_bundles, queue_of
 from sdsk8s.planner.ship import Bucket, QueueShip, plan_ship
 from sdsk8s.planner.steps import Pack, Plan
 from sdsk8s.render.bundles import keep_configuration
-from sdsk8s.render.objects import content_hash, queue_object_name
+from sdsk8s.render.hashes import content_hash
+from sdsk8s.render.objects import queue_object_name
 from sdsk8s.verbs.conduct import Planned, Run, conduct
 from sdsk8s.verbs.desired import Choice, desired
 from sdsk8s.verbs.session import Session

@@ -14,7 +14,7 @@ from sdsk8s.planner.ship import Bucket, QueueShip, plan_ship
 from sdsk8s.planner.steps import Apply, Group
 from sdsk8s.render.bundles import keep_configuration, with_bundle
 from sdsk8s.render.digests import pin_digests
-from sdsk8s.render.objects import content_hash
+from sdsk8s.render.hashes import content_hash
 
 REF = "reg:5000/demo/bundle/small-ops:abc"
 SPEC = bundle_from_dict({"packages": ["app", "lib"], "import": ["app"]}, "here", RULES)

@@ -13,7 +13,8 @@ from sdsk8s.model.component import component_from_dict
 from sdsk8s.model.names import CONFIG_HASH
 from sdsk8s.model.site import Site, site_from_dict
 from sdsk8s.render.context import context
-from sdsk8s.render.objects import content_hash, render
+from sdsk8s.render.hashes import content_hash
+from sdsk8s.render.objects import render
 
 DEPLOYMENT: dict[str, Any] = {
     "kind": "Deployment",
