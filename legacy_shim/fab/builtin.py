@@ -11,13 +11,16 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+from legacy_shim import dispatch
 from legacy_shim.fab.contrib import exists, upload_template
 from legacy_shim.fab.hosts import Hosts
 from legacy_shim.fab.operations import Result, put, run, sudo, target
 from legacy_shim.fab.state import cd, env, hide, settings
+from legacy_shim.reader import read
 from sdsk8s.errors import ConfigError, SdsError
 from sdsk8s.migrate.fabric_verdicts import refused, table
 from sdsk8s.model.supervisord import POD_CONFIG, POD_SOCKET, host_supervisorctl, supervisorctl
+from sdsk8s.site.legacy import old_home
 
 
 def host_type() -> Result:
@@ -222,7 +225,7 @@ def _supervisorctl(action: str) -> Result | None:
             return None
     else:
         hosts: Hosts = env.sds_hosts
-        home = os.path.join(str(hosts.session.site.config.get("OPS_HOME") or ""), resolve_role()[1])
+        home = os.path.join(old_home(hosts.session.site.config), resolve_role()[1])
         line = " ".join(host_supervisorctl(home, action))
     with settings(warn_only=True):  # supervisorctl ends with 3 when any program is down; that is an answer
         return run(line)
@@ -232,9 +235,10 @@ def ensure_venv(hysds_dir: str, *args: Any, **kw: Any) -> None:
     """Nothing to do in a pod: the image has its virtual environment. On a machine it must be there."""
     if not target().pod and not exists(f"~/{hysds_dir}/bin/activate"):
         raise SdsError(
-            f"there is no virtual environment ~/{hysds_dir}", target=str(env.host_string),
+            f"there is no virtual environment ~/{hysds_dir}",
+            target=str(env.host_string),
             next=f"virtualenv --system-site-packages ~/{hysds_dir} on that host",
-        )  # fmt: skip
+        )
 
 
 def kill_hung() -> None:
@@ -248,10 +252,8 @@ def verb(*words: str) -> Callable[..., None]:
     """A function that runs `sds WORDS` once; arguments of the legacy task are not needed any more."""
 
     def call(*args: Any, **kw: Any) -> None:
-        from legacy_shim.main import run as sds
-
         print(f"[localhost] sds {' '.join(words)}", flush=True)
-        code = sds(list(words))
+        code = dispatch.run(read(words))
         if code != 0:
             raise SdsError(f"sds {' '.join(words)} ended with {code}")
 

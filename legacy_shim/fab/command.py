@@ -65,10 +65,17 @@ def _load(options: Options, kw: dict[str, Any]) -> dict[str, Callable[..., Any]]
     config = session.site.config
     words = {k: _words(kw[k]) for k in ("roles", "hosts", "exclude", "hidden", "values")}
     env.update(
-        sds_hosts=hosts, roledefs=Roledefs(hosts), key_filename=config.get("KEY_FILENAME"), hosts=words["hosts"],
-        roles=words["roles"], exclude_hosts=words["exclude"], parallel=kw["parallel"], warn_only=kw["warn_only"],
-        pool_size=_count(kw["pool_size"]), abort_on_prompts=not sys.stdin.isatty(),
-    )  # fmt: skip
+        sds_hosts=hosts,
+        roledefs=Roledefs(hosts),
+        key_filename=config.get("KEY_FILENAME"),
+        hosts=words["hosts"],
+        roles=words["roles"],
+        exclude_hosts=words["exclude"],
+        parallel=kw["parallel"],
+        warn_only=kw["warn_only"],
+        pool_size=_count(kw["pool_size"]),
+        abort_on_prompts=not sys.stdin.isatty(),
+    )
     for pair in words["values"]:
         key, equals, text = pair.partition("=")
         env[key] = text if equals else True
@@ -128,9 +135,11 @@ def _import(path: Path) -> Any:
         ) from err
     except Exception as err:
         raise ConfigError(
-            "the file cannot be loaded", target=f"{path}:{_line_in(path, err)}", words=f"{type(err).__name__}: {err}",
+            "the file cannot be loaded",
+            target=f"{path}:{_line_in(path, err)}",
+            words=f"{type(err).__name__}: {err}",
             next="sds fab --verdicts shows what legacy files can use",
-        ) from err  # fmt: skip
+        ) from err
     return module
 
 

@@ -64,9 +64,15 @@ def append(
 
 
 def sed(
-    filename: str, before: str, after: str, limit: str = "", use_sudo: bool = False, backup: str = ".bak",
-    flags: str = "", **kw: Any,
-) -> Result:  # fmt: skip
+    filename: str,
+    before: str,
+    after: str,
+    limit: str = "",
+    use_sudo: bool = False,
+    backup: str = ".bak",
+    flags: str = "",
+    **kw: Any,
+) -> Result:
     """Replace by a regular expression, in place; the old file stays with the ending `backup`."""
     _no_sudo("sed", use_sudo)
     where = f"/{limit}/ " if limit else ""
@@ -94,9 +100,17 @@ def uncomment(
 
 
 def upload_template(
-    filename: str, destination: str, context: Any = None, use_jinja: bool = False, template_dir: str | None = None,
-    use_sudo: bool = False, backup: bool = True, mirror_local_mode: bool = False, mode: Any = None, **kw: Any,
-) -> Any:  # fmt: skip
+    filename: str,
+    destination: str,
+    context: Any = None,
+    use_jinja: bool = False,
+    template_dir: str | None = None,
+    use_sudo: bool = False,
+    backup: bool = True,
+    mirror_local_mode: bool = False,
+    mode: Any = None,
+    **kw: Any,
+) -> Any:
     """Fill in a template and send it. An older file stays beside it with the ending .bak."""
     _no_sudo("upload_template", use_sudo)
     folder = Path(template_dir).expanduser() if template_dir else ops.local_at("")
@@ -139,9 +153,17 @@ def _percent(path: Path, context: Any) -> str:
 
 
 def rsync_project(
-    remote_dir: str, local_dir: str | None = None, exclude: Any = (), delete: bool = False, extra_opts: str = "",
-    ssh_opts: str = "", capture: bool = False, upload: bool = True, default_opts: str = "-pthrvz", **kw: Any,
-) -> Any:  # fmt: skip
+    remote_dir: str,
+    local_dir: str | None = None,
+    exclude: Any = (),
+    delete: bool = False,
+    extra_opts: str = "",
+    ssh_opts: str = "",
+    capture: bool = False,
+    upload: bool = True,
+    default_opts: str = "-pthrvz",
+    **kw: Any,
+) -> Any:
     """Bring a folder to the current host: by rsync on a machine. A pod's code is its image."""
     source = str(ops.local_at(local_dir or "."))
     if local_dir and local_dir.endswith("/"):

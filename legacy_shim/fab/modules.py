@@ -18,17 +18,52 @@ from legacy_shim.fab import builtin, contrib, operations, state, tasks
 from sdsk8s.errors import SdsError
 
 API: dict[str, Any] = {
-    **{n: getattr(state, n) for n in (
-        "cd", "env", "hide", "lcd", "output", "path", "prefix", "quiet", "settings", "shell_env", "show", "warn_only")},
-    **{n: getattr(operations, n) for n in (
-        "abort", "fastprint", "get", "local", "open_shell", "prompt", "put", "puts", "reboot", "remote_tunnel",
-        "require", "run", "sudo", "warn")},
-    **{n: getattr(tasks, n) for n in (
-        "execute", "hosts", "parallel", "roles", "runs_once", "serial", "task", "with_settings")},
-}  # fmt: skip
+    **{
+        n: getattr(state, n)
+        for n in (
+            "cd",
+            "env",
+            "hide",
+            "lcd",
+            "output",
+            "path",
+            "prefix",
+            "quiet",
+            "settings",
+            "shell_env",
+            "show",
+            "warn_only",
+        )
+    },
+    **{
+        n: getattr(operations, n)
+        for n in (
+            "abort",
+            "fastprint",
+            "get",
+            "local",
+            "open_shell",
+            "prompt",
+            "put",
+            "puts",
+            "reboot",
+            "remote_tunnel",
+            "require",
+            "run",
+            "sudo",
+            "warn",
+        )
+    },
+    **{
+        n: getattr(tasks, n)
+        for n in ("execute", "hosts", "parallel", "roles", "runs_once", "serial", "task", "with_settings")
+    },
+}
 """Everything of `fabric.api`."""
-FILES = {n: getattr(contrib, n) for n in (
-    "append", "comment", "contains", "exists", "first", "is_link", "sed", "uncomment", "upload_template")}  # fmt: skip
+FILES = {
+    n: getattr(contrib, n)
+    for n in ("append", "comment", "contains", "exists", "first", "is_link", "sed", "uncomment", "upload_template")
+}
 PROJECT = {n: getattr(contrib, n) for n in ("rsync_project", "upload_project")}
 COLORS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36, "white": 37}
 
@@ -70,15 +105,26 @@ def install(builtins: dict[str, Callable[..., Any]], context: dict[str, Any]) ->
     logger = logging.getLogger("sds.fab")
     texts = {"highlight": lambda text, color="white", **_: text, "blink": lambda text, *_: text}
     star = {
-        **API, **FILES, **PROJECT, **builtins, **texts, "context": context, "logger": logger,
-        "ops_dir": context.get("OPS_HOME"), "get_user_files_path": builtin.get_user_files_path,
+        **API,
+        **FILES,
+        **PROJECT,
+        **builtins,
+        **texts,
+        "context": context,
+        "logger": logger,
+        "ops_dir": context.get("OPS_HOME"),
+        "get_user_files_path": builtin.get_user_files_path,
         "get_user_config_path": builtin.get_user_config_path,
-    }  # fmt: skip
+    }
     shapes |= {
-        "sdscli": {}, "sdscli.adapters": {}, "sdscli.adapters.hysds": {}, "sdscli.adapters.hysds.fabfile": star,
-        "sdscli.log_utils": {"logger": logger}, "sdscli.prompt_utils": texts,
+        "sdscli": {},
+        "sdscli.adapters": {},
+        "sdscli.adapters.hysds": {},
+        "sdscli.adapters.hysds.fabfile": star,
+        "sdscli.log_utils": {"logger": logger},
+        "sdscli.prompt_utils": texts,
         "sdscli.conf_utils": {n: star[n] for n in ("get_user_files_path", "get_user_config_path")},
-    }  # fmt: skip
+    }
     if importlib.util.find_spec("future") is None:
         # The legacy tool's own sample of a cluster.py begins with it; on Python 3 it has nothing to do.
         shapes["future"] = {"standard_library": _module("future.standard_library", {"install_aliases": lambda: None})}

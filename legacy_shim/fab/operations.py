@@ -223,9 +223,13 @@ def local(command: Any, capture: bool = False, shell: str | None = None, **kw: A
 
 
 def put(
-    local_path: Any, remote_path: str = "", use_sudo: bool = False, mirror_local_mode: bool = False,
-    mode: Any = None, **kw: Any,
-) -> FilesResult:  # fmt: skip
+    local_path: Any,
+    remote_path: str = "",
+    use_sudo: bool = False,
+    mirror_local_mode: bool = False,
+    mode: Any = None,
+    **kw: Any,
+) -> FilesResult:
     """Send a file, the files of a folder, or those of a pattern to the current host."""
     if use_sudo:
         raise RefusedError("put: use_sudo has no counterpart", next="put to a place that the user may write")
@@ -270,9 +274,11 @@ def get(remote_path: Any, local_path: Any = None, **kw: Any) -> FilesResult:
             continue
         base = os.path.basename(remote.rstrip("/"))
         words = {
-            "host": env.host_string, "basename": os.path.basename(full), "dirname": os.path.dirname(full),
+            "host": env.host_string,
+            "basename": os.path.basename(full),
+            "dirname": os.path.dirname(full),
             "path": f"{base}/{name}" if name else base,
-        }  # fmt: skip
+        }
         to = local_at(str(local_path or "%(host)s/%(path)s") % words)
         named = any(f"%({word})s" in str(local_path or "%(path)s") for word in ("path", "basename"))
         if not named and (to.is_dir() or str(local_path).endswith("/") or folder):

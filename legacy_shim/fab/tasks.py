@@ -252,9 +252,10 @@ def collect(module: Any, imported: dict[str, Any]) -> dict[str, Function]:
     if marked:
         return marked
     return {
-        n: v for n, v in public.items()
+        n: v
+        for n, v in public.items()
         if inspect.isfunction(v) and (v.__module__ == module.__name__ or imported.get(n) is v)
-    }  # fmt: skip
+    }
 
 
 def parse(word: str) -> tuple[str, list[str], dict[str, str], dict[str, Any]]:

@@ -127,9 +127,10 @@ def _server(session: Session) -> Jenkins:
     user, key = (str(config.get(k) or "").strip() for k in ("JENKINS_API_USER", "JENKINS_API_KEY"))
     if not user or not key:
         raise ConfigError(
-            "Jenkins needs an API user and key", target=f"{session.home}/config",
+            "Jenkins needs an API user and key",
+            target=f"{session.home}/config",
             next="set JENKINS_API_USER and JENKINS_API_KEY",
-        )  # fmt: skip
+        )
     base = config.get("JENKINS_URL") or (f"http://{config['CI_PVT_IP']}:{PORT}" if config.get("CI_PVT_IP") else "")
     if not base:
         raise ConfigError(

@@ -17,8 +17,20 @@ from sdsk8s.site.legacy import legacy
 from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.session import Session
 
-KEYS = ("AMI", "KEYPAIR", "USE_ROLE", "ROLE", "SECURITY_GROUPS", "VPC", "SUBNETS", "MIN_SIZE", "MAX_SIZE", "QUEUES",
-        "INSTANCE_TYPES", "TOTAL_JOBS_METRIC")  # fmt: skip
+KEYS = (
+    "AMI",
+    "KEYPAIR",
+    "USE_ROLE",
+    "ROLE",
+    "SECURITY_GROUPS",
+    "VPC",
+    "SUBNETS",
+    "MIN_SIZE",
+    "MAX_SIZE",
+    "QUEUES",
+    "INSTANCE_TYPES",
+    "TOTAL_JOBS_METRIC",
+)
 """Of --set and --from. The last three are for a site without QUEUES; the two sizes and SUBNETS are never asked."""
 TYPES = "t2.medium t3.medium t3a.medium"
 QUEUES = "job_worker-small job_worker-large"
@@ -44,8 +56,9 @@ def _machines(session: Session, answers: Answers) -> int:
     site = session.site
     bucket = str(site.config.get("CODE_BUCKET") or "")
     if not bucket:
-        raise ConfigError("machines have no bucket to fetch their bundles from", target=f"{site.home}/config",
-                          next="set CODE_BUCKET")  # fmt: skip
+        raise ConfigError(
+            "machines have no bucket to fetch their bundles from", target=f"{site.home}/config", next="set CODE_BUCKET"
+        )
     configured = pools(site.config.get("QUEUES"))
     groups, templates, policies = inventory.groups(site), inventory.templates(site), inventory.policies(site)
     machines = _ask(site, answers, bucket)

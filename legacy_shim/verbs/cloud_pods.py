@@ -51,8 +51,11 @@ def _objects(session: Session, answers: Answers) -> list[dict[str, Any]]:
     asked = broker(data, site, session.catalogue)
     workers = [c for c in session.catalogue.ordered() if c.per_queue and site.where(c.name) == "kubernetes"]
     if not workers:
-        raise RefusedError("no workers live in the cluster", target=f"{site.home}/site.yaml",
-                           next="the same command with --workers machines")  # fmt: skip
+        raise RefusedError(
+            "no workers live in the cluster",
+            target=f"{site.home}/site.yaml",
+            next="the same command with --workers machines",
+        )
     return [o for c in workers for o in autoscalers(data, site, c, queues, total, asked, most)]
 
 

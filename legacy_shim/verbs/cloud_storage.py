@@ -23,8 +23,18 @@ from sdsk8s.planner.cloud.staging import RUNTIME, Page, StagingArea, StagingStat
 from sdsk8s.render.bundles import render_file
 from sdsk8s.verbs.options import Options
 
-KEYS = ("LAMBDA_SECURITY_GROUPS", "LAMBDA_VPC", "LAMBDA_ROLE", "LAMBDA_RUNTIME", "SUBNETS", "JOB_TYPE", "JOB_RELEASE",
-        "JOB_QUEUE", "JOB_TYPES", "MOZART_URL")  # fmt: skip
+KEYS = (
+    "LAMBDA_SECURITY_GROUPS",
+    "LAMBDA_VPC",
+    "LAMBDA_ROLE",
+    "LAMBDA_RUNTIME",
+    "SUBNETS",
+    "JOB_TYPE",
+    "JOB_RELEASE",
+    "JOB_QUEUE",
+    "JOB_TYPES",
+    "MOZART_URL",
+)
 """Of --set and --from. LAMBDA_RUNTIME, SUBNETS, JOB_TYPES and MOZART_URL are never asked."""
 FUNCTION = "hysds-cloud-functions/aws/data-staged"
 LISTING = "s3-bucket-listing"

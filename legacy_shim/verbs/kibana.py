@@ -57,9 +57,11 @@ def read_files(session: Session) -> list[list[dict[str, Any]]]:
                 objects += data["objects"]
             except (OSError, ValueError, KeyError, TypeError) as err:
                 raise ConfigError(
-                    "the dashboards cannot be read", target=str(path), words=f"{type(err).__name__}: {err}",
+                    "the dashboards cannot be read",
+                    target=str(path),
+                    words=f"{type(err).__name__}: {err}",
                     next="the file is an export: an object with a list `objects`",
-                ) from None  # fmt: skip
+                ) from None
         found.append(objects)
     return found
 

@@ -111,8 +111,13 @@ def legacy(sds: Path, lines: list[list[str]], home: Path) -> list[dict[str, Any]
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "COLUMNS": "80"}
     done = subprocess.run(
         [sds.parent / "python", HERE / "legacy_driver.py"],
-        input=json.dumps(lines), env=env, capture_output=True, text=True, check=True, cwd=home,
-    )  # fmt: skip
+        input=json.dumps(lines),
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=home,
+    )
     answers: list[dict[str, Any]] = json.loads(done.stdout)
     return answers
 

@@ -52,9 +52,14 @@ def test_a_store_that_cannot_be_reached_is_a_failure(tmp_path: Path, verb: str) 
     env = {**os.environ, "SDS_HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "none")}
     code = "from legacy_shim.main import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, verb, "mozart", "-f"], env=env, capture_output=True, text=True, timeout=60,
-        check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, "-c", code, verb, "mozart", "-f"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
     assert done.returncode == 1 and "error:" in done.stderr and not done.stdout
 
 

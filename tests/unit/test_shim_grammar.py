@@ -77,8 +77,11 @@ def test_there_are_enough_cases() -> None:
 def test_the_generated_cases_are_those_of_the_facts() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import generate; print(generate.text(), end='')"],
-        cwd=FOLDER.parent / "legacy", capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=FOLDER.parent / "legacy",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert (FOLDER / "grammar_generated.yaml").read_text() == done.stdout, "run tests/legacy/generate.py"
 
 
