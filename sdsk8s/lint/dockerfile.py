@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from sdsk8s.errors import SdsError
-from sdsk8s.lint.finding import Finding
+from sdsk8s.lint.finding import fault
+from sdsk8s.model.finding import Finding
 from sdsk8s.model.image import moving_tag
 
 # Root in a stage that is thrown away is how packages are installed; the last stage is what counts.
@@ -51,7 +52,7 @@ def dockerfile_findings(path: Path) -> list[Finding]:
         code = str(note["code"])
         if code in IGNORED or (code in ONLY_LAST_STAGE and int(note["line"]) < last) or code in ("DL3006", "DL3007"):
             continue
-        found.append(Finding(f"dockerfile/{code}", f"{path}:{note['line']}", str(note["message"])))
+        found.append(fault(f"dockerfile/{code}", f"{path}:{note['line']}", str(note["message"])))
     return found
 
 
@@ -69,7 +70,7 @@ def _moving(path: Path, text: str) -> list[Finding]:
         if image and image != "scratch" and image not in stages and not image.startswith("sds/"):
             why = moving_tag(image)
             if why:
-                found.append(Finding("moving-tag", f"{path}:{number}", f"{image}: {why}"))
+                found.append(fault("moving-tag", f"{path}:{number}", f"{image}: {why}"))
         if len(parts) > 3 and parts[-2].upper() == "AS":
             stages.add(parts[-1])
     return found

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sdsk8s.model import kube
+from sdsk8s.model.finding import BROKEN, Finding
 from sdsk8s.model.kube import Object
 
 WAIVER = "lint.sdsk8s/"
 """Annotation of an object: `lint.sdsk8s/RULE: why it does not apply here`. An empty reason waives nothing."""
 
 
-@dataclass(frozen=True)
-class Finding:
+def fault(rule: str, target: str, words: str) -> Finding:
     """rule: its name, as a waiver has it; target: object and container, or file and line; words: what is wrong."""
-
-    rule: str
-    target: str
-    words: str
+    return Finding(BROKEN, target, words, key=rule)
 
 
 def waived(obj: Object, rule: str) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 
 from sdsk8s.lint import schema
 from sdsk8s.lint.dockerfile import dockerfile_findings
-from sdsk8s.lint.finding import Finding
+from sdsk8s.lint.finding import fault
 from sdsk8s.lint.together import findings
 from sdsk8s.model import kube
+from sdsk8s.model.finding import Finding
 
 Objects = list[dict[str, Any]]
 _WRONG_TYPES = (AttributeError, KeyError, TypeError, ValueError)
@@ -47,7 +48,7 @@ def _findings(objects: Objects, more: Objects) -> list[Finding]:
         wrong = [o for o in more if _odd(o)]
         rest = [o for o in objects if o not in wrong]
         words = "its fields are not of the types that its kind has: no other rule looked at it"
-        found = [Finding("schema", kube.title(o), words) for o in objects if o in wrong]
+        found = [fault("schema", kube.title(o), words) for o in objects if o in wrong]
         return found + findings(rest, [o for o in more if o not in wrong])
 
 

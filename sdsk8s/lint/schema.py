@@ -8,8 +8,9 @@ import importlib.util
 from collections.abc import Iterable
 from typing import Any
 
-from sdsk8s.lint.finding import Finding
+from sdsk8s.lint.finding import fault
 from sdsk8s.model import kube
+from sdsk8s.model.finding import Finding
 from sdsk8s.model.kube import Object
 
 VERSION = "1.35"
@@ -30,13 +31,13 @@ def schema_findings(objects: Iterable[Object]) -> list[Finding]:
     found = []
     for obj in objects:
         if not obj.get("apiVersion") or not obj.get("kind"):
-            found.append(Finding("schema", kube.title(obj), "apiVersion and kind are wanted"))
+            found.append(fault("schema", kube.title(obj), "apiVersion and kind are wanted"))
             continue
         try:
             validator.validate(dict(obj), VERSION, strict=True)
         except validator.ValidationError as err:
             path = ".".join(str(part) for part in err.path)
-            found.append(Finding("schema", kube.title(obj), f"{path or 'object'}: {err.message[:300]}"))
+            found.append(fault("schema", kube.title(obj), f"{path or 'object'}: {err.message[:300]}"))
         except validator.SchemaNotFoundError as err:
-            found.append(Finding("schema", kube.title(obj), str(err.message)))
+            found.append(fault("schema", kube.title(obj), str(err.message)))
     return found

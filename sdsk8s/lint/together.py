@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sdsk8s.lint.finding import Finding, waived
+from sdsk8s.lint.finding import fault, waived
 from sdsk8s.lint.references import unresolved
 from sdsk8s.lint.workloads import workload_rules
 from sdsk8s.model import kube
+from sdsk8s.model.finding import Finding
 from sdsk8s.model.kube import Object
 from sdsk8s.model.names import secret_word
 from sdsk8s.model.secrets import secrets_in
@@ -26,9 +27,9 @@ def findings(objects: Iterable[Object], more: Iterable[Object] = ()) -> list[Fin
     found = [f for o in every for f in workload_rules(o)]
     for rule in (_mounts, _namespaces, _secrets, _selectors):
         found += rule(every)
-    found += [Finding("reference", m.target, m.words) for m in unresolved(every, more)]
-    kept = [f for f in found if not waived(by_name.get(f.target.partition(",")[0], {}), f.rule)]
-    return sorted(set(kept), key=lambda f: (f.rule, f.target, f.words))
+    found += [fault("reference", m.target, m.words) for m in unresolved(every, more)]
+    kept = [f for f in found if not waived(by_name.get(f.subject.partition(",")[0], {}), f.key)]
+    return sorted(set(kept), key=lambda f: (f.key, f.subject, f.words))
 
 
 def _mounts(objects: list[Object]) -> Iterator[Finding]:
@@ -51,7 +52,7 @@ def _mounts(objects: list[Object]) -> Iterator[Finding]:
         if len(found) > 1:
             text = ", ".join(f"{path} in {who}" for path, who in sorted(found.items()))
             what = claim + (f" ({part})" if part else "")
-            yield Finding("mounts", sorted(found.items())[-1][1], f"the claim {what} is mounted at {text}")
+            yield fault("mounts", sorted(found.items())[-1][1], f"the claim {what} is mounted at {text}")
 
 
 def _namespaces(objects: list[Object]) -> Iterator[Finding]:
@@ -64,7 +65,7 @@ def _namespaces(objects: list[Object]) -> Iterator[Finding]:
         odd = min(named, key=lambda n: (len(named[n]), n))
         said = [f"{len(who)} in {namespace or 'none'}" for namespace, who in sorted(named.items())]
         for target in named[odd]:
-            yield Finding("namespaces", target, f"namespaces are mixed: {', '.join(said)}")
+            yield fault("namespaces", target, f"namespaces are mixed: {', '.join(said)}")
 
 
 def _secrets(objects: list[Object]) -> Iterator[Finding]:
@@ -74,12 +75,10 @@ def _secrets(objects: list[Object]) -> Iterator[Finding]:
         for key, value in sorted((obj.get("data") or {}).items()):
             word = secret_word(key)
             if word and str(value).strip():
-                yield Finding(
-                    "secret-in-configmap", kube.title(obj), f"the key {key} looks like a secret: use a Secret"
-                )
+                yield fault("secret-in-configmap", kube.title(obj), f"the key {key} looks like a secret: use a Secret")
                 continue
             for line, what in secrets_in(str(value)):
-                yield Finding("secret-in-configmap", kube.title(obj), f"{key}, line {line}: {what}; use a Secret")
+                yield fault("secret-in-configmap", kube.title(obj), f"{key}, line {line}: {what}; use a Secret")
 
 
 def _selectors(objects: list[Object]) -> Iterator[Finding]:
@@ -92,21 +91,21 @@ def _selectors(objects: list[Object]) -> Iterator[Finding]:
         if obj.get("kind") == "Service" and spec.get("selector"):
             matching = [t for t in templates if _matches(t, spec["selector"])]
             if not matching:
-                yield Finding("selector", kube.title(obj), f"no pod has the labels {_text(spec['selector'])}")
+                yield fault("selector", kube.title(obj), f"no pod has the labels {_text(spec['selector'])}")
                 continue
             names = {p.get("name") for t in matching for c in kube.main_containers(t) for p in c.get("ports") or ()}
             for port in spec.get("ports") or ():
                 target = port.get("targetPort")
                 if isinstance(target, str) and target not in names:
-                    yield Finding("selector", kube.title(obj), f'no container has a port called "{target}"')
+                    yield fault("selector", kube.title(obj), f'no container has a port called "{target}"')
         elif obj.get("kind") == "PodDisruptionBudget":
             labels = kube.selector(obj)
             if labels and not any(_matches(t, labels) for t in templates):
-                yield Finding("selector", kube.title(obj), f"no pod has the labels {_text(labels)}")
+                yield fault("selector", kube.title(obj), f"no pod has the labels {_text(labels)}")
         elif obj.get("kind") in ("Deployment", "StatefulSet", "DaemonSet"):
             labels = kube.selector(obj)
             if not _matches(kube.pod_template(obj), labels):
-                yield Finding("selector", kube.title(obj), f"its own pods lack the labels {_text(labels)}")
+                yield fault("selector", kube.title(obj), f"its own pods lack the labels {_text(labels)}")
 
 
 def _matches(template: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sdsk8s.lint.finding import Finding
+from sdsk8s.lint.finding import fault
 from sdsk8s.model import kube
+from sdsk8s.model.finding import Finding
 from sdsk8s.model.image import moving_tag
 from sdsk8s.model.kube import Object
 from sdsk8s.model.names import secret_word
@@ -30,7 +31,7 @@ def workload_rules(obj: Object) -> Iterator[Finding]:
         image = str(c.get("image", ""))
         why = "" if image.startswith(LOGICAL) else moving_tag(image)
         if why:
-            yield Finding("moving-tag", where, f"{image}: {why}")
+            yield fault("moving-tag", where, f"{image}: {why}")
         yield from _security(where, spec, c)
         for entry in c.get("env") or ():
             yield from _variable(where, entry)
@@ -44,15 +45,15 @@ def _five(obj: Object, spec: Any) -> Iterator[Finding]:
         wants = [("requests", "cpu"), ("requests", "memory"), ("limits", "memory")]
         lacking = [f"{kind}.{what}" for kind, what in wants if what not in (resources.get(kind) or {})]
         if lacking:
-            yield Finding("resources", at, f"resources do not say {', '.join(lacking)}")
+            yield fault("resources", at, f"resources do not say {', '.join(lacking)}")
         if not c.get("livenessProbe"):
-            yield Finding("liveness", at, "no livenessProbe: a hung process stays for ever")
+            yield fault("liveness", at, "no livenessProbe: a hung process stays for ever")
     if not config_refs(kube.pod_template(obj)):
-        yield Finding("configuration", where, "it reads no ConfigMap and no Secret: its configuration is in the image")
+        yield fault("configuration", where, "it reads no ConfigMap and no Secret: its configuration is in the image")
     if not spec.get("initContainers"):
-        yield Finding("init", where, "no initContainers: it starts before what it needs is there")
+        yield fault("init", where, "no initContainers: it starts before what it needs is there")
     if not spec.get("volumes") and not (obj.get("spec") or {}).get("volumeClaimTemplates"):
-        yield Finding("volumes", where, "no volumes: what it writes is lost or refused")
+        yield fault("volumes", where, "no volumes: what it writes is lost or refused")
 
 
 def _security(where: str, spec: Any, container: Any) -> Iterator[Finding]:
@@ -67,12 +68,12 @@ def _security(where: str, spec: Any, container: Any) -> Iterator[Finding]:
     if own.get("privileged"):
         wrong.append("it is privileged")
     if wrong:
-        yield Finding("security", where, "; ".join(wrong))
+        yield fault("security", where, "; ".join(wrong))
 
 
 def _variable(where: str, entry: Any) -> Iterator[Finding]:
     name, value = str(entry.get("name", "")), entry.get("value")
     if value and secret_word(name):
-        yield Finding("secret-in-env", where, f"the value of {name} stands in the manifest: use secretKeyRef")
+        yield fault("secret-in-env", where, f"the value of {name} stands in the manifest: use secretKeyRef")
     if _DEVELOPMENT.search(name) and str(value).lower() in ("development", "dev", "debug"):
-        yield Finding("development", where, f"{name} is {value}: the development mode of a program")
+        yield fault("development", where, f"{name} is {value}: the development mode of a program")

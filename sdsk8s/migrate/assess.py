@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sdsk8s.migrate.findings import CHANGED, NONE, Finding, Program
 from sdsk8s.migrate.given import Given
 from sdsk8s.migrate.inventory import take_inventory
+from sdsk8s.migrate.old_programs import Program
 from sdsk8s.model.catalogue import Catalogue
+from sdsk8s.model.finding import CHANGED, NONE, Finding
 from sdsk8s.site.legacy import legacy, verdict
 
 

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from sdsk8s.errors import ConfigError
-from sdsk8s.migrate.findings import CHANGED, NONE, TAKEN, Finding, Timer
+from sdsk8s.migrate.old_programs import Timer
+from sdsk8s.model.finding import CHANGED, NONE, TAKEN, Finding
 
 _NICK = {
     "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",

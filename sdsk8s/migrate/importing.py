@@ -14,8 +14,8 @@ import yaml
 from sdsk8s.migrate import notation
 from sdsk8s.migrate.assess import program_rule
 from sdsk8s.migrate.config_text import extended
-from sdsk8s.migrate.findings import CHANGED, NONE, TAKEN, Finding, Program, Timer
 from sdsk8s.migrate.inventory import Inventory
+from sdsk8s.migrate.old_programs import Program, Timer
 from sdsk8s.migrate.paths import Paths, paths_of
 from sdsk8s.migrate.secrets import Vault
 from sdsk8s.migrate.settings import PLACE, Settings, file_name, read_settings
@@ -23,6 +23,7 @@ from sdsk8s.migrate.workloads import cron_job, deployment, image_of, imported, k
 from sdsk8s.model import kube
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.component import Component
+from sdsk8s.model.finding import CHANGED, NONE, TAKEN, Finding
 from sdsk8s.model.names import WORKLOADS
 from sdsk8s.model.queue import STOP_MARGIN
 from sdsk8s.site.legacy import old_source
@@ -326,8 +327,8 @@ class Importer:
         """The fate of a program's key follows the program's."""
         for label, (kind, words) in self.fates.items():
             key = f.key.removeprefix(label)
-            if key != f.key and (f.kind == TAKEN if kind == NONE else f.kind != NONE and key in _OWN):
-                return dataclasses.replace(f, kind=kind, words=words)
+            if key != f.key and (f.level == TAKEN if kind == NONE else f.level != NONE and key in _OWN):
+                return dataclasses.replace(f, level=kind, words=words)
         return f
 
     def _write(self) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sdsk8s.migrate.crontab import read_crontab
-from sdsk8s.migrate.findings import CHANGED, NONE, TAKEN, Finding, Program, Timer
 from sdsk8s.migrate.given import Given, Verdicts
+from sdsk8s.migrate.old_programs import Program, Timer
 from sdsk8s.migrate.supervisor import read_supervisor
 from sdsk8s.migrate.systemd import read_units
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.config_check import empty
+from sdsk8s.model.finding import CHANGED, NONE, TAKEN, Finding
 from sdsk8s.site.legacy import legacy, verdict
 from sdsk8s.site.legacy_config import LegacyConfig, read_legacy_config, without_none
 

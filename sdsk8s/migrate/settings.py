@@ -13,12 +13,12 @@ import jinja2
 
 from sdsk8s.errors import ConfigError
 from sdsk8s.migrate.environment_file import read_environment
-from sdsk8s.migrate.findings import CHANGED, NONE, TAKEN, Finding
 from sdsk8s.migrate.inventory import Inventory
 from sdsk8s.migrate.secrets import Vault
 from sdsk8s.migrate.workloads import of_image
 from sdsk8s.model import kube
 from sdsk8s.model.catalogue import Catalogue
+from sdsk8s.model.finding import CHANGED, NONE, TAKEN, Finding
 from sdsk8s.model.names import WORKLOADS, secret_word
 
 PLACE = "/opt/sds/settings"

@@ -13,8 +13,9 @@ import jinja2
 from supervisor.datatypes import dict_of_key_value_pairs
 
 from sdsk8s.errors import ConfigError
-from sdsk8s.migrate.findings import CHANGED, NONE, TAKEN, Finding, Program
 from sdsk8s.migrate.notation import from_marks, marked
+from sdsk8s.migrate.old_programs import Program
+from sdsk8s.model.finding import CHANGED, NONE, TAKEN, Finding
 
 SAME = {
     "command": "command of the container",

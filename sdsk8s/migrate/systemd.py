@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sdsk8s.errors import ConfigError
-from sdsk8s.migrate.findings import CHANGED, NONE, TAKEN, Finding, Program, Timer
 from sdsk8s.migrate.notation import from_marks, marked
+from sdsk8s.migrate.old_programs import Program, Timer
+from sdsk8s.model.finding import CHANGED, NONE, TAKEN, Finding
 
 _SAME = {"Description", "ExecStart", "Environment", "Type", "Documentation"}
 _TIMER = {"OnCalendar", "Unit", "Description", "Documentation"}

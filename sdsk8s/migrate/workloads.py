@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from sdsk8s.migrate import notation
-from sdsk8s.migrate.findings import Program, Timer
+from sdsk8s.migrate.old_programs import Program, Timer
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import WORKLOADS

@@ -1,39 +1,26 @@
-"""What is odd about a site's legacy configuration. Pure: gets the values and their lines, returns findings."""
+"""What is odd about a site's legacy configuration. Pure: gets the values and their lines, returns findings.
+
+The subject of a finding is the configuration key. A broken value stops every verb, a missing key stops
+`config check`; warnings and notes are told and accepted.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sdsk8s.errors import ConfigError
+from sdsk8s.model.finding import BROKEN, MISSING, NOTE, WARNING, Finding
 from sdsk8s.model.names import SECRET_WORDS, nearest, secret_word
 from sdsk8s.model.queue import worker_queues
 from sdsk8s.model.secrets import secrets_in
 
-BROKEN, MISSING, WARNING, NOTE = "broken", "missing", "warning", "note"
-"""A broken value stops every verb; a missing key stops `config check`; the others are told and accepted."""
-
 _USER_HOST = re.compile(r"[\w.-]+@[\w.:-]+")
 _URL = re.compile(r"https?://[^\s/]+\S*")
 _HOST = re.compile(r"[\w.:-]+|\[[0-9a-fA-F:]+\](:\d+)?")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """key: the configuration key; line: 1-based, 0 when the key is not there; cure: what to do, or "".
-
-    file: another file of the site than `config`.
-    """
-
-    level: str
-    key: str
-    line: int
-    words: str
-    cure: str = ""
-    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,16 +47,17 @@ def check_config(
     for key, value in values.items():
         line = lines.get(key, 0)
         if not isinstance(key, str):
-            found.append(Finding(BROKEN, str(key), line, "the key is no text", "quote it"))
+            found.append(Finding(BROKEN, str(key), "the key is no text", line=line, cure="quote it"))
             continue
-        found += [Finding(f.level, f.key, f.line or line, f.words, f.cure) for f in _key(key, value, knowledge)]
-        found += [Finding(f.level, key, line, f.words, f.cure) for f in _plain(key, value, plain.get(key))]
+        found += [replace(f, line=line) for f in _key(key, value, knowledge)]
+        found += [replace(f, line=line) for f in _plain(key, value, plain.get(key))]
         if isinstance(value, str) and not secret_word(key):
             for _, what in secrets_in(value, guess=False):
                 words = f"it looks like {what}; by the key's name nobody knows, and a ConfigMap may show it"
-                found.append(Finding(WARNING, key, line, words, f"a name with one of {', '.join(SECRET_WORDS[:4])}"))
+                cure = f"a name with one of {', '.join(SECRET_WORDS[:4])}"
+                found.append(Finding(WARNING, key, words, line=line, cure=cure))
     found += [
-        Finding(MISSING, key, lines.get(key, 0), "the key is missing or empty; templates and verbs read it")
+        Finding(MISSING, key, "the key is missing or empty; templates and verbs read it", line=lines.get(key, 0))
         for key in knowledge.mandatory
         if empty(values.get(key))
     ]
@@ -86,11 +74,11 @@ def _key(key: str, value: Any, knowledge: Knowledge) -> Iterator[Finding]:
         near = nearest(key, knowledge.known)
         close = bool(near) and difflib.SequenceMatcher(None, key.upper(), near).ratio() > 0.9
         if close:
-            yield Finding(WARNING, key, 0, "nothing is known to read this key", f"did you mean {near}?")
+            yield Finding(WARNING, key, "nothing is known to read this key", cure=f"did you mean {near}?")
         else:
-            yield Finding(NOTE, key, 0, "a key of the site's own: kept, and given to the templates")
+            yield Finding(NOTE, key, "a key of the site's own: kept, and given to the templates")
     if value == "None":
-        yield Finding(WARNING, key, 0, "the text None: the legacy tool wrote it for a blank answer; read as empty")
+        yield Finding(WARNING, key, "the text None: the legacy tool wrote it for a blank answer; read as empty")
         return
     shape = knowledge.shapes.get(key, "")
     if shape == "queues":
@@ -99,42 +87,42 @@ def _key(key: str, value: Any, knowledge: Knowledge) -> Iterator[Finding]:
         yield from _hosts(key, value)
     elif shape == "words":
         if empty(value):
-            yield Finding(NOTE, key, 0, "empty: the legacy tool crashed on it; templates get an empty list")
+            yield Finding(NOTE, key, "empty: the legacy tool crashed on it; templates get an empty list")
         elif not isinstance(value, (str, list)):
-            yield Finding(BROKEN, key, 0, "a comma list or a YAML list is wanted")
+            yield Finding(BROKEN, key, "a comma list or a YAML list is wanted")
     elif key.endswith(("_PVT_IP", "_PUB_IP", "_FQDN")):
         yield from _address(key, value)
     elif key in knowledge.one_of and not empty(value) and value not in knowledge.one_of[key]:
-        yield Finding(BROKEN, key, 0, f'"{value}" is not possible', "one of: " + ", ".join(knowledge.one_of[key]))
+        yield Finding(BROKEN, key, f'"{value}" is not possible', cure="one of: " + ", ".join(knowledge.one_of[key]))
     elif key.endswith("_PORT") and not empty(value) and not _port(value):
-        yield Finding(BROKEN, key, 0, f'"{value}" is no port', "a number from 1 to 65535")
+        yield Finding(BROKEN, key, f'"{value}" is no port', cure="a number from 1 to 65535")
     elif shape == "path" and str(value or "").startswith("~"):
-        yield Finding(WARNING, key, 0, "the legacy tool did not expand ~", "write the whole path")
+        yield Finding(WARNING, key, "the legacy tool did not expand ~", cure="write the whole path")
     elif secret_word(key) and isinstance(value, (list, dict)):
-        yield Finding(BROKEN, key, 0, "a single value is wanted", "quote the value")
+        yield Finding(BROKEN, key, "a single value is wanted", cure="quote the value")
 
 
 def _address(key: str, value: Any) -> Iterator[Finding]:
     store = "_ES_" in key
     if empty(value):
-        yield Finding(NOTE, key, 0, "empty: not configured")
+        yield Finding(NOTE, key, "empty: not configured")
     elif isinstance(value, list):
         if not store:
-            yield Finding(BROKEN, key, 0, "a list of hosts is only possible for a search engine", "name one host")
+            yield Finding(BROKEN, key, "a list of hosts is only possible for a search engine", cure="name one host")
         elif not value or not all(isinstance(v, str) and (_URL.fullmatch(v) or _HOST.fullmatch(v)) for v in value):
-            yield Finding(BROKEN, key, 0, "the list holds something that is no host and no URL")
+            yield Finding(BROKEN, key, "the list holds something that is no host and no URL")
         else:
-            yield Finding(NOTE, key, 0, f"{len(value)} hosts: the search engine is outside of this site's cluster")
+            yield Finding(NOTE, key, f"{len(value)} hosts: the search engine is outside of this site's cluster")
     elif not isinstance(value, str):
-        yield Finding(BROKEN, key, 0, f"{value!r} is no address", "quote it")
+        yield Finding(BROKEN, key, f"{value!r} is no address", cure="quote it")
     elif _URL.fullmatch(value):
         if not store:
-            yield Finding(BROKEN, key, 0, "a URL is only possible for a search engine", "host name or IP address")
+            yield Finding(BROKEN, key, "a URL is only possible for a search engine", cure="host name or IP address")
     elif _USER_HOST.fullmatch(value):
         if not key.endswith("_PVT_IP") or store:
-            yield Finding(BROKEN, key, 0, "user@host is only possible where the key is an SSH target (_PVT_IP)")
+            yield Finding(BROKEN, key, "user@host is only possible where the key is an SSH target (_PVT_IP)")
     elif not _HOST.fullmatch(value):
-        yield Finding(BROKEN, key, 0, f'"{value}" is no host name, no IP address and no URL')
+        yield Finding(BROKEN, key, f'"{value}" is no host name, no IP address and no URL')
 
 
 def _port(value: Any) -> bool:
@@ -143,43 +131,43 @@ def _port(value: Any) -> bool:
 
 def _queues(value: Any) -> Iterator[Finding]:
     if value is None:
-        yield Finding(WARNING, "QUEUES", 0, "empty: there will be no workers")
+        yield Finding(WARNING, "QUEUES", "empty: there will be no workers")
         return
     if not isinstance(value, list):
-        yield Finding(BROKEN, "QUEUES", 0, "a list is wanted", "- QUEUE_NAME: name")
+        yield Finding(BROKEN, "QUEUES", "a list is wanted", cure="- QUEUE_NAME: name")
         return
     seen: dict[str, str] = {}
     for i, entry in enumerate(value):
         where = f"QUEUES[{i}]"
         if not isinstance(entry, dict) or empty(entry.get("QUEUE_NAME")):
-            yield Finding(BROKEN, where, 0, "QUEUE_NAME is missing")
+            yield Finding(BROKEN, where, "QUEUE_NAME is missing")
             continue
         name = str(entry["QUEUE_NAME"])
         slug = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
         if slug in seen:
-            yield Finding(BROKEN, where, 0, f'"{name}" and "{seen[slug]}" would get the same workload name')
+            yield Finding(BROKEN, where, f'"{name}" and "{seen[slug]}" would get the same workload name')
         seen[slug] = name
         try:
             worker_queues({"QUEUES": [entry]})
         except ConfigError as err:
-            yield Finding(BROKEN, where, 0, err.what, err.words or "")
+            yield Finding(BROKEN, where, err.what, cure=err.words or "")
         if not isinstance(entry.get("INSTANCE_TYPES"), list):
-            yield Finding(WARNING, where, 0, "INSTANCE_TYPES is no list; the legacy tool wanted one")
+            yield Finding(WARNING, where, "INSTANCE_TYPES is no list; the legacy tool wanted one")
         metric = entry.get("TOTAL_JOBS_METRIC")
         if metric is not None and not isinstance(metric, bool):
-            yield Finding(WARNING, where, 0, f"TOTAL_JOBS_METRIC is {metric!r}: true or false is wanted")
+            yield Finding(WARNING, where, f"TOTAL_JOBS_METRIC is {metric!r}: true or false is wanted")
 
 
 def _hosts(key: str, value: Any) -> Iterator[Finding]:
     if value is None:
         return
     if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
-        yield Finding(BROKEN, key, 0, "expected a list of hosts, each with NAME_PVT_IP, NAME_PUB_IP and NAME_FQDN")
+        yield Finding(BROKEN, key, "expected a list of hosts, each with NAME_PVT_IP, NAME_PUB_IP and NAME_FQDN")
         return
     for i, entry in enumerate(value):
         for address in (v for k, v in entry.items() if str(k).endswith("_PVT_IP") and not empty(v)):
             words = f"{address} is a worker host of its own; workers are one Deployment per queue"
-            yield Finding(WARNING, f"{key}[{i}]", 0, words)
+            yield Finding(WARNING, f"{key}[{i}]", words)
 
 
 def _plain(key: str, value: Any, text: str | None) -> Iterator[Finding]:
@@ -189,8 +177,10 @@ def _plain(key: str, value: Any, text: str | None) -> Iterator[Finding]:
     if not isinstance(value, str) and value is not None and not isinstance(value, (list, dict)):
         words = f"unquoted, YAML reads it as {type(value).__name__}"
         if str(value) != text:
-            yield Finding(BROKEN, key, 0, words + " and changes it", "quote the value")
+            yield Finding(BROKEN, key, words + " and changes it", cure="quote the value")
         else:
-            yield Finding(WARNING, key, 0, words, "quote the value")
+            yield Finding(WARNING, key, words, cure="quote the value")
     if " #" in text:
-        yield Finding(WARNING, key, 0, 'unquoted, what follows " #" is a comment and no part of it', "quote the value")
+        yield Finding(
+            WARNING, key, 'unquoted, what follows " #" is a comment and no part of it', cure="quote the value"
+        )

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from sdsk8s.errors import ConfigError
-from sdsk8s.model.config_check import BROKEN, Finding, Knowledge, check_config
+from sdsk8s.model.config_check import Knowledge, check_config
+from sdsk8s.model.finding import BROKEN, Finding
 from sdsk8s.site.legacy import known_keys, legacy
 from sdsk8s.site.yamlfile import read_mapping
 
@@ -29,7 +30,7 @@ class LegacyConfig:
         for f in self.findings:
             if f.level == BROKEN:
                 raise ConfigError(
-                    f"{f.key}: {f.words}",
+                    f"{f.subject}: {f.words}",
                     target=f"{self.path}:{f.line}",
                     next=f.cure or "sdsk8s config check",
                 )
@@ -48,7 +49,7 @@ def read_legacy_config(path: Path) -> LegacyConfig:
         line = key.start_mark.line + 1
         if key.value in lines:
             words = f"written twice; this one counts, and the one in line {lines[key.value]} does not"
-            twice.append(Finding(BROKEN, key.value, line, words, "take one of the two away"))
+            twice.append(Finding(BROKEN, key.value, words, line=line, cure="take one of the two away"))
         lines[key.value] = line
         if isinstance(node, yaml.ScalarNode) and not node.style and node.value:
             start, end = node.start_mark, node.end_mark

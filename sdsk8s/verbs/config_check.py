@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from sdsk8s.console.config_text import finding_lines
+from sdsk8s.console.config_text import finding_lines, findings_as_rows
 from sdsk8s.console.console import Console
-from sdsk8s.model.config_check import BROKEN, MISSING, WARNING, Finding
+from sdsk8s.model.finding import BROKEN, MISSING, WARNING, Finding
 from sdsk8s.model.secrets import secrets_in
 from sdsk8s.site.catalogue import load_catalogue
 from sdsk8s.site.folder import home_folder, load_site
@@ -31,8 +31,7 @@ def run(console: Console, request: Request) -> int:
     bad = {BROKEN, MISSING, WARNING} if request.strict else {BROKEN, MISSING}
     failed = any(f.level in bad for f in found)
     if request.json:
-        rows = [{**asdict(f), "file": f.file or str(path)} for f in found]
-        console.print_json({"version": 1, "ok": not failed, "findings": rows})
+        console.print_json({"version": 1, "ok": not failed, "findings": findings_as_rows(path, found)})
     else:
         for line in finding_lines(path, found):
             console.print(line)
@@ -44,7 +43,7 @@ def findings(path: Path) -> list[Finding]:
     found = list(read_legacy_config(path).findings)
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
-        found.append(Finding(WARNING, "", 0, f"mode {mode:04o}: others can read its secrets", f"chmod 600 {path}"))
+        found.append(Finding(WARNING, "", f"mode {mode:04o}: others can read its secrets", cure=f"chmod 600 {path}"))
     if not any(f.level == BROKEN for f in found):
         found += _templates(path.parent)
     return found
@@ -63,5 +62,5 @@ def _templates(home: Path) -> list[Finding]:
                 cure = f"a variable of the configuration, or `secret: true` for {entry.file} in component.yaml"
                 words = f"it looks like {what}; " if not what.startswith("the value") else f"{what}; "
                 words += f"ConfigMap {entry.into} would show it"
-                found[Finding(WARNING, "", line, words, cure, str(path))] = None
+                found[Finding(WARNING, "", words, file=str(path), line=line, cure=cure)] = None
     return list(found)

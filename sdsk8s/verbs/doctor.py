@@ -11,9 +11,10 @@ import sdsk8s.backends.docker.engine
 import sdsk8s.backends.registry  # noqa: F401
 from sdsk8s.backends.kubernetes.doctor import doctor_checks
 from sdsk8s.console.console import Console
-from sdsk8s.console.doctor_text import Finding, finding_lines, findings_as_dict
+from sdsk8s.console.doctor_text import finding_lines, findings_as_dict
 from sdsk8s.errors import SdsError
 from sdsk8s.model.component import Component
+from sdsk8s.model.finding import BROKEN, OK, WARNING, Finding, level
 from sdsk8s.model.parallel import together
 from sdsk8s.render.config import config_objects
 from sdsk8s.site.templates import load_texts
@@ -31,7 +32,7 @@ def run(console: Console, options: Options) -> int:
     else:
         for line in finding_lines(found):
             console.print(line, color=True)
-    return 1 if any(f.ok is False for f in found) else 0
+    return 1 if any(f.level == BROKEN for f in found) else 0
 
 
 def examine(options: Options) -> Iterator[Finding]:
@@ -41,9 +42,9 @@ def examine(options: Options) -> Iterator[Finding]:
         components = session.here(session.catalogue.ordered())
     except SdsError as err:
         yield _failed("site files", err)
-        yield Finding("registry, engine, cluster", None, "not asked: the site files say where they are")
+        yield Finding(WARNING, "registry, engine, cluster", "not asked: the site files say where they are")
         return
-    yield Finding("site files", True, f"{session.site.home}: site {session.site.name}")
+    yield Finding(OK, "site files", f"{session.site.home}: site {session.site.name}")
     yield from _site_files(session, components)
     jobs: dict[str, Callable[[], list[Finding]]] = {
         "registry": lambda: [_registry(session)],
@@ -56,14 +57,16 @@ def examine(options: Options) -> Iterator[Finding]:
 
 def _failed(name: str, err: SdsError, cure: str = "correct what is named here, then run doctor again") -> Finding:
     words = "\n".join(part for part in (err.target, err.words) if part)
-    return Finding(name, False, err.what, words, err.next or cure)
+    return Finding(BROKEN, name, err.what, cure=err.next or cure, says=words)
 
 
 def _site_files(session: Session, components: list[Component]) -> Iterator[Finding]:
     config = Path(session.site.home) / "config"
     mode = stat.S_IMODE(config.stat().st_mode)
     if mode & 0o077:
-        yield Finding("config file mode", None, f"{mode:04o}: others can read its secrets", "", f"chmod 600 {config}")
+        yield Finding(
+            WARNING, "config file mode", f"{mode:04o}: others can read its secrets", cure=f"chmod 600 {config}"
+        )
     for component in components:
         name = f"configuration of {component.name}"
         try:
@@ -73,12 +76,12 @@ def _site_files(session: Session, components: list[Component]) -> Iterator[Findi
             yield _failed(name, err, cure)
             continue
         if objects:
-            yield Finding(name, True, f"rendered: {', '.join(sorted(o['metadata']['name'] for o in objects))}")
+            yield Finding(OK, name, f"rendered: {', '.join(sorted(o['metadata']['name'] for o in objects))}")
     if not session.site.registry:
         return  # image names begin with it; its own line says that it is missing
     try:
         refs = session.images.refs({n: s for c in components for n, s in c.images.items()})
-        yield Finding("source tree", True, f"{session.site.source}: {len(refs)} images")
+        yield Finding(OK, "source tree", f"{session.site.source}: {len(refs)} images")
     except SdsError as err:
         yield _failed("source tree", err)
 
@@ -86,10 +89,12 @@ def _site_files(session: Session, components: list[Component]) -> Iterator[Findi
 def _registry(session: Session) -> Finding:
     host = session.site.registry
     if not host:
-        return Finding("registry", None, "none is set in site.yaml", "", "set `registry: host:port` before `update`")
+        return Finding(
+            WARNING, "registry", "none is set in site.yaml", cure="set `registry: host:port` before `update`"
+        )
     ok, words = session.images.registry.reachable(host)
     cure = "" if ok else f"start it, or correct `registry` in {session.site.home}/site.yaml"
-    return Finding("registry", ok, host if ok else f"{host} does not answer", words, cure)
+    return Finding(level(ok), "registry", host if ok else f"{host} does not answer", cure=cure, says=words)
 
 
 def _engine(session: Session) -> Finding:
@@ -98,8 +103,8 @@ def _engine(session: Session) -> Finding:
         version = str(engine.ping().get("Version", ""))
     except SdsError as err:
         cure = err.next or f"start it, set `engine` in {session.site.home}/site.yaml, or set DOCKER_HOST"
-        return Finding("container engine", False, f"{err.what} ({engine.url})", err.words, cure)
-    return Finding("container engine", True, f"{version} at {engine.url}")
+        return Finding(BROKEN, "container engine", f"{err.what} ({engine.url})", cure=cure, says=err.words)
+    return Finding(OK, "container engine", f"{version} at {engine.url}")
 
 
 def _cluster(session: Session) -> Iterator[Finding]:
@@ -109,7 +114,7 @@ def _cluster(session: Session) -> Iterator[Finding]:
         yield _failed("kubeconfig", err)
         return
     for i, check in enumerate(doctor_checks(cluster)):
-        yield Finding(check.name, check.ok, check.found, check.words, check.cure)
-        if i == 0 and check.ok is False:
+        yield check
+        if i == 0 and check.level == BROKEN:
             # Without the API server every further question has the same answer.
             return

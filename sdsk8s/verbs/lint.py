@@ -35,11 +35,11 @@ def run(console: Console, options: Options, paths: Sequence[Path]) -> int:
     looked = of_paths(paths) if paths and str(paths[0]) != "site" else of_site(Session(options, console))
     found = looked.findings
     if options.json:
-        rows = [{"rule": f.rule, "target": f.target, "words": f.words} for f in found]
+        rows = [{"rule": f.key, "target": f.subject, "words": f.words} for f in found]
         console.print_json({"looked_at": looked.counts, "findings": rows, "notes": notes})
     else:
         for f in found:
-            console.print(f"{f.rule:<20} {f.target}: {f.words}")
+            console.print(f"{f.key:<20} {f.subject}: {f.words}")
         for note in notes:
             console.note(f"note: {note}")
         said = ", ".join(f"{count} {what}" for what, count in looked.counts.items())

@@ -14,11 +14,11 @@ from sdsk8s.console.migrate_text import exit_code, finding_lines, findings_as_di
 from sdsk8s.errors import ConfigError, RefusedError, SdsError
 from sdsk8s.lint.look import look
 from sdsk8s.migrate.drawing import draw
-from sdsk8s.migrate.findings import NONE, Finding
 from sdsk8s.migrate.importing import Draft, Importer
 from sdsk8s.migrate.inventory import take_inventory
 from sdsk8s.migrate.page import page
 from sdsk8s.migrate.settings import environments
+from sdsk8s.model.finding import NONE, Finding
 from sdsk8s.render.objects import namespace_object
 from sdsk8s.render.objects import render as render_objects
 from sdsk8s.site.catalogue import load_catalogue
@@ -162,7 +162,7 @@ def _check(home: Path, draft: Draft) -> tuple[Mapping[str, int], list[Finding]]:
             for name in sorted(n for n in wanted if got.get(n) != wanted[n]):
                 found.append(Finding(NONE, f"check: {workload}", f"{name} would not be byte-equal", ""))
     looked = look([objects], [], [])
-    found += [Finding(NONE, f"check: {f.target}", f"{f.rule}: {f.words}", "") for f in looked.findings]
+    found += [Finding(NONE, f"check: {f.subject}", f"{f.key}: {f.words}", "") for f in looked.findings]
     return looked.counts, found
 
 

@@ -43,7 +43,7 @@ def test_supervisord_with_include_and_keys_without_counterpart(tmp_path: Path) -
     assert (x.command, x.count, x.signal, x.grace) == ("run 00 %h", 3, "INT", 20)
     assert dict(x.environment) == {"A": "2", "B": "x,y"} and x.line == 3
     assert (y.enabled, y.line) == (False, 3)
-    none = {(f.subject, f.line) for f in read.findings if f.kind == "none"}
+    none = {(f.subject, f.line) for f in read.findings if f.level == "none"}
     assert none == {
         ("program x serverurl", 8),
         ("include no/*", 11),
@@ -62,4 +62,4 @@ def test_crontab(tmp_path: Path) -> None:
         ("*/5 * * * 5,6,0", "/opt/clean.sh --x", "clean", "UTC", 4),
         ("0 0 * * *", "date +%F", "date", "UTC", 5),
     ]
-    assert [f.line for f in found if f.kind == "none"] == [1, 6, 7]
+    assert [f.line for f in found if f.level == "none"] == [1, 6, 7]

@@ -20,9 +20,9 @@ from conftest import as_published
 from sdsk8s.cli.main import main
 from sdsk8s.migrate.config_text import extended
 from sdsk8s.migrate.drawing import draw
-from sdsk8s.migrate.findings import Finding
 from sdsk8s.migrate.page import page
 from sdsk8s.migrate.systemd import calendar
+from sdsk8s.model.finding import Finding
 from sdsk8s.site.catalogue import load_catalogue
 from sdsk8s.site.folder import load_site
 from sdsk8s.site.overrides import load_overrides

@@ -100,5 +100,5 @@ def test_lint_names_key_and_line_of_a_config_map() -> None:
     text = "a: b\nurl: amqp://guest:hunter22@host\n"
     obj = {"kind": "ConfigMap", "metadata": {"name": "web"}, "data": {"settings.yaml": text}}
     (found,) = findings([obj])
-    assert (found.rule, found.target) == ("secret-in-configmap", "ConfigMap/web")
+    assert (found.key, found.subject) == ("secret-in-configmap", "ConfigMap/web")
     assert "settings.yaml, line 2" in found.words and "hunter22" not in found.words

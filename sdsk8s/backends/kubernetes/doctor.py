@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -15,6 +14,7 @@ from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.errors import ClusterError
 from sdsk8s.model import kube
+from sdsk8s.model.finding import BROKEN, WARNING, Finding, level
 from sdsk8s.model.names import MANAGED_BY, PART_OF
 
 OLDEST = 29
@@ -23,18 +23,7 @@ PROBE_NAME = "kubernetes.default.svc"
 _PROBE_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class Check:
-    """One line of `doctor`. ok None is a warning: worth knowing, nothing is broken."""
-
-    name: str
-    ok: bool | None
-    found: str
-    words: str = ""
-    cure: str = ""
-
-
-def doctor_checks(cluster: Cluster, probe_image: str = "") -> Iterator[Check]:
+def doctor_checks(cluster: Cluster, probe_image: str = "") -> Iterator[Finding]:
     """Checks of the cluster and the account.
 
     probe_image: with it a pod of that image (it needs `getent`) is run for a moment to ask the cluster's DNS, where
@@ -56,16 +45,16 @@ def doctor_checks(cluster: Cluster, probe_image: str = "") -> Iterator[Check]:
         yield _guard(f"may {verb}", cluster, partial(_permissions, verb=verb, missing=missing, who=who))
 
 
-def _guard(name: str, cluster: Cluster, check: Callable[[Cluster], tuple[bool | None, str, str]]) -> Check:
+def _guard(name: str, cluster: Cluster, check: Callable[[Cluster], tuple[bool | None, str, str]]) -> Finding:
     try:
         ok, found, cure = check(cluster)
-        return Check(name, ok, found, "", cure)
+        return Finding(level(ok), name, found, cure=cure)
     except ApiError as err:
         if err.code == 403:
-            return Check(name, None, "this account may not look", err.words, "ask an account that may")
-        return Check(name, False, err.what, err.words, err.next)
+            return Finding(WARNING, name, "this account may not look", cure="ask an account that may", says=err.words)
+        return Finding(BROKEN, name, err.what, cure=err.next, says=err.words)
     except ClusterError as err:
-        return Check(name, False, err.what, err.words, err.next)
+        return Finding(BROKEN, name, err.what, cure=err.next, says=err.words)
 
 
 def _version(cluster: Cluster) -> tuple[bool | None, str, str]:

@@ -1,30 +1,8 @@
-"""One line of the report of a migration."""
+"""What an old site starts: programs that are watched, and timers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-TAKEN, CHANGED, NONE = "taken", "changed", "none"
-"""Same meaning; a visible difference; no counterpart."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """subject: what it is about; words: what became of it, or why nothing did; file and line (1-based, 0: whole).
-
-    key: for a key of a program, `COMPONENT: NAME KEY`.
-    """
-
-    kind: str
-    subject: str
-    words: str
-    file: str
-    line: int = 0
-    key: str = ""
-
-    @property
-    def place(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True)
