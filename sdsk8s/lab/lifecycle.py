@@ -50,8 +50,7 @@ def up(name: str, nodes: int | None, say: Say) -> Lab:
             return lab
         check(lab, say)
         clean(lab, say, grace=GRACE)
-        start(lab, say)
-    return lab
+        return start(lab, say)
 
 
 def check(lab: Lab, say: Say) -> None:
@@ -137,13 +136,13 @@ def mend(lab: Lab, say: Say) -> None:
     ready.wait_ready(lab, say)
 
 
-def start(lab: Lab, say: Say) -> None:
-    """From nothing to a cluster whose nodes are Ready."""
+def start(lab: Lab, say: Say) -> Lab:
+    """From nothing to a cluster whose nodes are Ready. Returns the lab as it was recorded."""
     missing = packages.missing()
     if missing:
         packages.install(missing, say)
     tools.ensure(say)
-    record.save(lab)
+    lab = reserve(lab, say)
     lab.state.chmod(0o711)
     lab.run.mkdir(parents=True, exist_ok=True)
     # Objects, images, logs and volumes may hold secrets; only the sockets in `run` are for others.
@@ -170,6 +169,17 @@ def start(lab: Lab, say: Say) -> None:
         say("interrupted: taking down what was started")
         clean(lab, say, grace=0)
         raise
+    return lab
+
+
+def reserve(lab: Lab, say: Say) -> Lab:
+    """The lab with its addresses written down: the next free ones, when another lab has taken these meanwhile."""
+    with tools.locked(tools.cache() / "addresses.lock"):
+        found = choose(lab.name, lab.node_count)
+        if found != lab:
+            check(found, say)
+        record.save(found)
+    return found
 
 
 def down(name: str, purge: bool, say: Say) -> bool:
