@@ -22,7 +22,7 @@ FILE = Path(__file__).parent.with_name("help.yaml")
 
 
 @dataclass(frozen=True)
-class Entry:
+class HelpEntry:
     """verb: all its words. old, new: sentences. kubectl: commands, perhaps none. usage: the line of `-h`."""
 
     verb: str
@@ -32,11 +32,11 @@ class Entry:
     kubectl: tuple[str, ...]
 
 
-def entries() -> list[Entry]:
+def entries() -> list[HelpEntry]:
     """All verbs, in the table's order."""
     data: dict[str, Any] = yaml.safe_load(FILE.read_text())
     return [
-        Entry(path, usage(path), data[path]["old"], data[path]["new"], tuple(data[path]["kubectl"]))
+        HelpEntry(path, usage(path), data[path]["old"], data[path]["new"], tuple(data[path]["kubectl"]))
         for path, entry in TABLE.items()
         if isinstance(entry, Verb)
     ]
@@ -55,7 +55,7 @@ def show(options: Options, *, words: Sequence[str]) -> int:
     return 0
 
 
-def _text(entry: Entry) -> str:
+def _text(entry: HelpEntry) -> str:
     lines = [entry.usage]
     for title, text in (("before", entry.old), ("now", entry.new)):
         lines.append(textwrap.fill(text, 100, initial_indent=f"  {title:<8} ", subsequent_indent=" " * 11))

@@ -15,7 +15,7 @@ import pyrage
 from sdsk8s.backends.docker.context import package_folders, walk
 from sdsk8s.backends.steps import Handlers, RunFacts, Say
 from sdsk8s.errors import ConfigError, StepError
-from sdsk8s.model.bundle import Archive, Entry, archive, bundle_name
+from sdsk8s.model.bundle import Archive, BundledFile, archive, bundle_name
 from sdsk8s.model.component import Component
 from sdsk8s.model.site import Site
 from sdsk8s.planner.steps import Pack, Push, Upload
@@ -41,7 +41,7 @@ class Bundles:
         self._site, self._registry = site, registry
         self._known: dict[str, Archive] = {}
         self._sums: dict[str, str] = {}
-        self._tree: dict[tuple[str, ...], list[Entry]] = {}
+        self._tree: dict[tuple[str, ...], list[BundledFile]] = {}
         self._stores: dict[str, BundleStore] = {}
         self._lock = threading.Lock()
 
@@ -59,7 +59,7 @@ class Bundles:
             text = bundle_text(self._site, component, file)
             if text is not None:
                 content = render_file(self._site, file, text, queue)
-                entries.append(Entry.of(file.path, content, file.mode, secret=file.secret))
+                entries.append(BundledFile.of(file.path, content, file.mode, secret=file.secret))
         name = bundle_name(queue, str(self._site.config.get("VENUE") or "ops"))
         whole = archive(queue, f"{name}.tbz2", entries)
         code = archive(queue, f"pods/{name}.tbz2", [e for e in entries if not e.secret])
@@ -70,7 +70,7 @@ class Bundles:
         """Read the tree again at the next look."""
         self._tree.clear()
 
-    def _packages(self, packages: tuple[str, ...]) -> list[Entry]:
+    def _packages(self, packages: tuple[str, ...]) -> list[BundledFile]:
         if packages not in self._tree:
             folders = package_folders(Path(self._site.source).expanduser(), packages)
             self._tree[packages] = [
@@ -153,13 +153,13 @@ class Bundles:
         return Path(self._site.home) / FOLDER / file
 
 
-def _entry(path: str, file: Path) -> Entry:
+def _entry(path: str, file: Path) -> BundledFile:
     seen, size = hashlib.sha256(), 0
     with file.open("rb") as content:
         while block := content.read(1 << 20):
             seen.update(block)
             size += len(block)
-    return Entry(path, 0o755 if file.stat().st_mode & 0o100 else 0o644, size, seen.hexdigest(), str(file))
+    return BundledFile(path, 0o755 if file.stat().st_mode & 0o100 else 0o644, size, seen.hexdigest(), str(file))
 
 
 def handlers(bundles: Bundles, run: RunFacts) -> Handlers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from sdsk8s.console.colour import paint, wanted
-from sdsk8s.model.logs import Line
+from sdsk8s.model.logs import LogLine
 
 PALETTE = ("cyan", "green", "yellow", "magenta", "blue")
 
@@ -19,7 +19,7 @@ class LogLines:
         self._colour = wanted()
         self._pods: dict[str, str] = {}
 
-    def text(self, line: Line) -> str:
+    def text(self, line: LogLine) -> str:
         """The line with its pod and container before it."""
         source = line.source
         if self._json:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sdsk8s.migrate.given import Given
 from sdsk8s.migrate.inventory import take_inventory
-from sdsk8s.migrate.old_programs import Program
+from sdsk8s.migrate.old_programs import OldProgram
 from sdsk8s.model.catalogue import Catalogue
 from sdsk8s.model.finding import CHANGED, NONE, Finding
 from sdsk8s.site.legacy import legacy, verdict
@@ -25,13 +25,13 @@ def assess(home: Path, catalogue: Catalogue, given: Given) -> list[Finding]:
     return [*read.findings, *(_workload(p) for p in read.programs), *timers]
 
 
-def program_rule(program: Program) -> Mapping[str, str]:
+def program_rule(program: OldProgram) -> Mapping[str, str]:
     """What the catalogue says about a program of that name: `workload` that runs it, or `none`: why there is none."""
     rules = legacy()["programs"].get(program.component, {})
     return {k: str(v) for k, v in verdict([{"match": n, **r} for n, r in rules.items()], program.name).items()}
 
 
-def _workload(program: Program) -> Finding:
+def _workload(program: OldProgram) -> Finding:
     rule = program_rule(program)
     subject = f"{program.component}: program {program.name}"
     if "workload" in rule:

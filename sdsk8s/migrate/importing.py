@@ -15,7 +15,7 @@ from sdsk8s.migrate import notation
 from sdsk8s.migrate.assess import program_rule
 from sdsk8s.migrate.config_text import extended
 from sdsk8s.migrate.inventory import Inventory
-from sdsk8s.migrate.old_programs import Program, Timer
+from sdsk8s.migrate.old_programs import OldProgram, Timer
 from sdsk8s.migrate.paths import Paths, paths_of
 from sdsk8s.migrate.secrets import Vault
 from sdsk8s.migrate.settings import PLACE, Settings, file_name, read_settings
@@ -75,7 +75,7 @@ class Importer:
         self.queues: list[dict[str, Any]] = []
         self.overrides: dict[str, dict[str, str]] = {}
         self.fates: dict[str, tuple[str, str]] = {}
-        self.seen: dict[str, Program] = {}
+        self.seen: dict[str, OldProgram] = {}
         self.settings: dict[str, Settings] = {}
         self.out = Draft()
 
@@ -102,13 +102,13 @@ class Importer:
         self._write()
         return self.out
 
-    def tell(self, kind: str, subject: str, words: str, at: Program | Timer) -> None:
+    def tell(self, kind: str, subject: str, words: str, at: OldProgram | Timer) -> None:
         self.out.findings.append(Finding(kind, subject, words, at.file, at.line))
 
     def overlay(self, component: str) -> _Overlay:
         return self.overlays.setdefault(component, _Overlay())
 
-    def _program(self, p: Program) -> None:
+    def _program(self, p: OldProgram) -> None:
         owner, rule = self.catalogue.get(p.component), program_rule(p)
         subject = f"{p.component}: program {p.name}"
         label = f"{p.component}: {p.name} "
@@ -147,7 +147,7 @@ class Importer:
         else:
             self._new(p, owner, subject)
 
-    def _same(self, p: Program, owner: Component) -> str:
+    def _same(self, p: OldProgram, owner: Component) -> str:
         """The shipped workload of that name or command, or ""."""
         command = [self.paths.map(w) for w in p.argv]
         self.paths.clear()
@@ -160,7 +160,7 @@ class Importer:
                 return name
         return ""
 
-    def _known(self, p: Program, owner: Component, workload: str, subject: str, label: str) -> None:
+    def _known(self, p: OldProgram, owner: Component, workload: str, subject: str, label: str) -> None:
         """A shipped workload runs it: variables that it lacks are laid over it."""
         self.fates[label] = (CHANGED, f"{workload} has its own")
         container = next(
@@ -187,7 +187,7 @@ class Importer:
         self.out.queues[workload] = [*self.out.queues.get(workload, ()), *served]
         self.tell(CHANGED, subject, words, p)
 
-    def _new(self, p: Program, owner: Component, subject: str) -> None:
+    def _new(self, p: OldProgram, owner: Component, subject: str) -> None:
         made = []
         for i, (argv, environment) in enumerate(p.each or ((p.argv, p.environment),)):
             name = self._name(owner, p.name + (f"-{i}" if p.each else ""))
@@ -238,7 +238,7 @@ class Importer:
             words.append(self.paths.map(word))
         return env, started(words, env, computed)
 
-    def _needs(self, owner: Component, argv: Sequence[str], at: Program | Timer) -> list[str]:
+    def _needs(self, owner: Component, argv: Sequence[str], at: OldProgram | Timer) -> list[str]:
         """Words about what the image has to have; adds it."""
         words, overlay, image = [], self.overlay(owner.name), image_of(owner)
         lost = [n for n, _ in at.environment if of_image(n)]
@@ -395,7 +395,7 @@ def _shipped_texts(owner: Component) -> str:
     return "".join(p.read_text() for p in places if p.is_file())
 
 
-def _processes(p: Program) -> str:
+def _processes(p: OldProgram) -> str:
     return f"{p.count} process{'es' * (p.count != 1)}"
 
 

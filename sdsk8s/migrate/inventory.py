@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sdsk8s.migrate.crontab import read_crontab
 from sdsk8s.migrate.given import Given, Verdicts
-from sdsk8s.migrate.old_programs import Program, Timer
+from sdsk8s.migrate.old_programs import OldProgram, Timer
 from sdsk8s.migrate.supervisor import read_supervisor
 from sdsk8s.migrate.systemd import read_units
 from sdsk8s.model.catalogue import Catalogue
@@ -27,7 +27,7 @@ class Inventory:
     config: LegacyConfig
     values: dict[str, object]
     findings: list[Finding] = field(default_factory=list)
-    programs: list[Program] = field(default_factory=list)
+    programs: list[OldProgram] = field(default_factory=list)
     timers: list[Timer] = field(default_factory=list)
 
     def addresses(self) -> dict[str, list[str]]:

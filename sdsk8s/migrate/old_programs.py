@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Program:
+class OldProgram:
     """One process of the old site that is started and watched.
 
     command: one line as the old manager ran it; argv and values of environment: as Kubernetes writes them

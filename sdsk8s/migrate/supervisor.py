@@ -14,7 +14,7 @@ from supervisor.datatypes import dict_of_key_value_pairs
 
 from sdsk8s.errors import ConfigError
 from sdsk8s.migrate.notation import from_marks, marked
-from sdsk8s.migrate.old_programs import Program
+from sdsk8s.migrate.old_programs import OldProgram
 from sdsk8s.model.finding import CHANGED, NONE, TAKEN, Finding
 
 SAME = {
@@ -47,7 +47,7 @@ _SIGNALS = {"TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"}
 class Supervised:
     """What one tree of files holds."""
 
-    programs: list[Program] = field(default_factory=list)
+    programs: list[OldProgram] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -230,7 +230,7 @@ def _program(
     shared: Mapping[str, str],
     group: str,
     tell: Tell,
-) -> Program:
+) -> OldProgram:
     count, first = _number(section.get("numprocs"), 1), _number(section.get("numprocs_start"), 0)
     command, environment = str(section.get("command", "")), str(section.get("environment", ""))
     here = str(Path(file).parent)
@@ -261,7 +261,7 @@ def _program(
     for variable in sorted(set(re.findall(r"%\(ENV_(\w+)\)s", command + environment))):
         tell(CHANGED, f"{name}: ENV_{variable}", f"{variable} of the container's environment is read instead")
     signal = text("stopsignal", "TERM").upper().removeprefix("SIG")
-    return Program(
+    return OldProgram(
         component, name, re.sub(r"%\(ENV_(\w+)\)s", r"${\1}", text("command")).replace("%%", "%"), file,
         lines.get("", 0), each[0][1], text("directory"), count, signal if signal in _SIGNALS else "TERM",
         _number(section.get("stopwaitsecs"), 10), _on(section.get("autostart", "true")), each[0][0],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sdsk8s.errors import ConfigError
 from sdsk8s.migrate.notation import from_marks, marked
-from sdsk8s.migrate.old_programs import Program, Timer
+from sdsk8s.migrate.old_programs import OldProgram, Timer
 from sdsk8s.model.finding import CHANGED, NONE, TAKEN, Finding
 
 _SAME = {"Description", "ExecStart", "Environment", "Type", "Documentation"}
@@ -39,7 +39,7 @@ _CHANGED = {
 class Units:
     """What a set of unit files holds."""
 
-    programs: list[Program] = field(default_factory=list)
+    programs: list[OldProgram] = field(default_factory=list)
     timers: list[Timer] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
@@ -131,7 +131,7 @@ def _keys(out: Units, unit: _Unit, same: set[str], every: str = "") -> None:
             out.findings.append(Finding(kind, subject, words, str(unit.path), line, owner))
 
 
-def _program(out: Units, unit: _Unit) -> Program | None:
+def _program(out: Units, unit: _Unit) -> OldProgram | None:
     path = unit.path
     command, line = unit.values.get("ExecStart", [("", 0)])[0]
     if not command:
@@ -155,7 +155,7 @@ def _program(out: Units, unit: _Unit) -> Program | None:
     if odd:
         trouble = f"the specifier {odd.group()} has no counterpart"
     grace = re.match(r"\d+", unit.last("TimeoutStopSec")[0])
-    return Program(
+    return OldProgram(
         unit.component, path.stem, command.lstrip("-@+!:"), str(path), line, tuple(environment.items()),
         unit.last("WorkingDirectory")[0], 1, unit.last("KillSignal", "TERM")[0].removeprefix("SIG"),
         int(grace.group()) if grace else 90, True, argv, trouble=trouble,

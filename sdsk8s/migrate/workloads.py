@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from sdsk8s.migrate import notation
-from sdsk8s.migrate.old_programs import Program, Timer
+from sdsk8s.migrate.old_programs import OldProgram, Timer
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import WORKLOADS
@@ -51,7 +51,7 @@ def of_image(variable: str) -> bool:
 
 
 def deployment(
-    component: Component, name: str, program: Program, argv: Sequence[str], env: Variables, replicas: int
+    component: Component, name: str, program: OldProgram, argv: Sequence[str], env: Variables, replicas: int
 ) -> dict[str, Any]:
     """argv: see `started`; the program's directory: as it is in the image."""
     obj = _object("deployment", name)

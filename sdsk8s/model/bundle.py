@@ -66,7 +66,7 @@ class BundleSpec:
 
 
 @dataclass(frozen=True)
-class Entry:
+class BundledFile:
     """One file of an archive. sha256 of its content; size in bytes; place is a path on disk, or "" for `data`."""
 
     path: str
@@ -78,8 +78,8 @@ class Entry:
     secret: bool = False
 
     @staticmethod
-    def of(path: str, data: bytes, mode: int, *, secret: bool = False) -> Entry:
-        return Entry(path, mode, len(data), hashlib.sha256(data).hexdigest(), "", data, secret)
+    def of(path: str, data: bytes, mode: int, *, secret: bool = False) -> BundledFile:
+        return BundledFile(path, mode, len(data), hashlib.sha256(data).hexdigest(), "", data, secret)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Archive:
 
     queue: str
     file: str
-    entries: tuple[Entry, ...]
+    entries: tuple[BundledFile, ...]
 
     @property
     def id(self) -> str:
@@ -102,7 +102,7 @@ class Archive:
         return sum(e.size for e in self.entries)
 
 
-def archive(queue: str, file: str, entries: Sequence[Entry]) -> Archive:
+def archive(queue: str, file: str, entries: Sequence[BundledFile]) -> Archive:
     """Sorted entries; ConfigError when two of them have one path, or one is a folder of another."""
     ordered = sorted(entries, key=lambda e: e.path)
     paths = {e.path for e in ordered}

@@ -64,7 +64,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Check:
+class HealthCheck:
     """A command inside a store's pod that asks it, by its own protocol, whether it is alive."""
 
     container: str
@@ -94,7 +94,7 @@ class Component:
     addresses: Mapping[str, str] = field(default_factory=dict)
     config: tuple[ConfigFile, ...] = ()
     secrets: tuple[SecretKeys, ...] = ()
-    check: Check | None = None
+    check: HealthCheck | None = None
     reset: tuple[Hook, ...] = ()
     per_queue: str = ""
     roles: tuple[str, ...] = ()
@@ -163,5 +163,5 @@ def component_from_dict(
         raise ConfigError("component.yaml has a wrong shape", target=where, words=str(err)) from err
 
 
-def _check(data: Mapping[str, Any] | None) -> Check | None:
-    return Check(data["container"], tuple(data["command"])) if data else None
+def _check(data: Mapping[str, Any] | None) -> HealthCheck | None:
+    return HealthCheck(data["container"], tuple(data["command"])) if data else None

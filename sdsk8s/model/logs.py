@@ -16,7 +16,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True)
-class Source:
+class LogSource:
     """One container of one pod. uid: the pod's; a StatefulSet's pod keeps its name when it is replaced."""
 
     uid: str
@@ -25,20 +25,20 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """stamp: as the kubelet wrote it, UTC."""
 
-    source: Source
+    source: LogSource
     stamp: str
     text: str
 
 
-def sources(pods: Iterable[Object], component: Component, workload: str, container: str) -> list[Source]:
+def sources(pods: Iterable[Object], component: Component, workload: str, container: str) -> list[LogSource]:
     """Containers to read. Init steps count while they have not succeeded, or when `container` names one."""
     found = []
     for pod in pods:
         if belongs(pod, component, workload):
-            found += [Source(kube.uid(pod), kube.name(pod), name) for name in _containers(pod, container)]
+            found += [LogSource(kube.uid(pod), kube.name(pod), name) for name in _containers(pod, container)]
     return sorted(found, key=lambda s: (s.pod, s.container))
 
 
@@ -60,7 +60,7 @@ def _containers(pod: Object, wanted: str) -> list[str]:
     return [n for n in [*main, *stuck] if n in begun]
 
 
-def container_state(pod: Object | None, source: Source) -> tuple[str, str]:
+def container_state(pod: Object | None, source: LogSource) -> tuple[str, str]:
     """(container id, state): running, waiting, terminated, or gone when the pod is not there any more."""
     if pod is None or kube.uid(pod) != source.uid:
         return "", "gone"
@@ -87,19 +87,19 @@ def check_workload(component: Component, workload: str, pods: Iterable[Object]) 
     )
 
 
-def parse_line(source: Source, raw: str, before: str = "") -> Line | str:
+def parse_line(source: LogSource, raw: str, before: str = "") -> LogLine | str:
     """A line as the API server sends it with timestamps=true, or what the kubelet says instead of one.
 
     before: the stamp of the line before, for the rest of a very long line, which has none of its own.
     """
     stamp, _, text = raw.partition(" ")
     if re.match(r"\d{4}-\d\d-\d\dT", stamp):
-        return Line(source, stamp, text)
+        return LogLine(source, stamp, text)
     # It comes with status 200, in the middle of the log or in its place: the file is already removed.
-    return raw if raw.startswith("unable to retrieve") or not before else Line(source, before, raw)
+    return raw if raw.startswith("unable to retrieve") or not before else LogLine(source, before, raw)
 
 
-def order(line: Line) -> tuple[str, str]:
+def order(line: LogLine) -> tuple[str, str]:
     """Sorts by time: the kubelet drops trailing zeros of the fraction, so that the text alone would not."""
     whole, _, fraction = line.stamp.removesuffix("Z").partition(".")
     return whole, fraction.ljust(9, "0")

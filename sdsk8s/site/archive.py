@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from sdsk8s.errors import StepError
-from sdsk8s.model.bundle import Archive, Entry
+from sdsk8s.model.bundle import Archive, BundledFile
 
 _EPOCH = 315532800  # 1980-01-01
 _LEVEL = 9
@@ -52,7 +52,7 @@ def pack(archive: Archive, target: Path) -> tuple[str, int]:
     return seen.hexdigest(), size
 
 
-def _add(tar: tarfile.TarFile, entry: Entry, archive: str) -> None:
+def _add(tar: tarfile.TarFile, entry: BundledFile, archive: str) -> None:
     info = tarfile.TarInfo(entry.path)
     info.size, info.mode, info.mtime = entry.size, entry.mode, _EPOCH
     with _content(entry) as content:
@@ -70,7 +70,7 @@ def _add(tar: tarfile.TarFile, entry: Entry, archive: str) -> None:
 
 
 @contextmanager
-def _content(entry: Entry) -> Iterator[IO[bytes]]:
+def _content(entry: BundledFile) -> Iterator[IO[bytes]]:
     try:
         with open(entry.place, "rb") if entry.place else io.BytesIO(entry.data) as file:
             yield file

@@ -12,7 +12,7 @@ from sdsk8s.console.log_text import LogLines
 from sdsk8s.errors import RefusedError, StepError, UsageError
 from sdsk8s.model.component import Component
 from sdsk8s.model.kube import Object
-from sdsk8s.model.logs import Line, Source, check_workload, seconds, sources
+from sdsk8s.model.logs import LogLine, LogSource, check_workload, seconds, sources
 from sdsk8s.model.names import PART_OF
 from sdsk8s.planner.kubernetes import is_running, workloads
 from sdsk8s.verbs.session import Session
@@ -66,7 +66,7 @@ def run(session: Session, request: Request) -> int:
     _check(session, parts, pods)
     lines = LogLines(json=session.options.json, timestamps=request.timestamps)
 
-    def put(line: Line | None) -> None:
+    def put(line: LogLine | None) -> None:
         """None: nothing waits, so that what was printed can be shown."""
         console.write(lines.text(line) + "\n" if line else "", flush=line is None)
 
@@ -92,7 +92,7 @@ def _parts(session: Session, target: str) -> list[Part]:
     return [Part(c, workload) for c in session.catalogue.select(name)]
 
 
-def _pick(parts: Sequence[Part], container: str, pods: Sequence[Object]) -> list[Source]:
+def _pick(parts: Sequence[Part], container: str, pods: Sequence[Object]) -> list[LogSource]:
     """The containers of the pods that are meant, each once."""
     return list(dict.fromkeys(s for p in parts for s in sources(pods, p.component, p.workload, container)))
 

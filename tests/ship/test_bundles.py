@@ -22,7 +22,7 @@ import pytest
 from sdsk8s.backends.bundles import Bundles
 from sdsk8s.backends.registry import Registry
 from sdsk8s.errors import ConfigError, StepError
-from sdsk8s.model.bundle import Entry, archive, bundle_from_dict, bundle_name
+from sdsk8s.model.bundle import BundledFile, archive, bundle_from_dict, bundle_name
 from sdsk8s.model.component import RULES, Component
 from sdsk8s.model.site import Site
 from sdsk8s.site.archive import pack
@@ -171,9 +171,9 @@ def test_names_that_are_no_file_names() -> None:
 
 def test_two_files_of_one_path() -> None:
     with pytest.raises(ConfigError, match="same path"):
-        archive("q", "q.tbz2", [Entry.of("a", b"1", 0o644), Entry.of("a", b"2", 0o644)])
+        archive("q", "q.tbz2", [BundledFile.of("a", b"1", 0o644), BundledFile.of("a", b"2", 0o644)])
     with pytest.raises(ConfigError, match="folder as well"):
-        archive("q", "q.tbz2", [Entry.of("a", b"1", 0o644), Entry.of("a/b", b"2", 0o644)])
+        archive("q", "q.tbz2", [BundledFile.of("a", b"1", 0o644), BundledFile.of("a/b", b"2", 0o644)])
 
 
 # -- the init step, against a registry that may lie ---------------------------------------------------------------

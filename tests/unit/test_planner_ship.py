@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from sdsk8s.model.bundle import ENV, STEP, Entry, archive, bundle_from_dict
+from sdsk8s.model.bundle import ENV, STEP, BundledFile, archive, bundle_from_dict
 from sdsk8s.model.component import RULES, Component
 from sdsk8s.model.names import APPLIED, COMPONENT, CONFIG_HASH
 from sdsk8s.model.observed import Observed
@@ -18,8 +18,8 @@ from sdsk8s.render.hashes import content_hash
 
 REF = "reg:5000/demo/bundle/small-ops:abc"
 SPEC = bundle_from_dict({"packages": ["app", "lib"], "import": ["app"]}, "here", RULES)
-CODE = archive("small", "pods/small-ops.tbz2", [Entry.of("app/x.py", b"1", 0o644)])
-WHOLE = archive("small", "small-ops.tbz2", [Entry.of("app/x.py", b"1", 0o644), Entry.of("s", b"2", 0o600)])
+CODE = archive("small", "pods/small-ops.tbz2", [BundledFile.of("app/x.py", b"1", 0o644)])
+WHOLE = archive("small", "small-ops.tbz2", [BundledFile.of("app/x.py", b"1", 0o644), BundledFile.of("s", b"2", 0o600)])
 
 
 def worker(name: str, replicas: int = 1, ref: str = "", config: str = "c1") -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from sdsk8s.backends.kubernetes.log_streams import Window, _since, read
 from sdsk8s.errors import ClusterError, SdsError, UsageError
 from sdsk8s.model.component import component_from_dict
-from sdsk8s.model.logs import Line, Source, check_workload, container_state, order, parse_line, seconds, sources
+from sdsk8s.model.logs import LogLine, LogSource, check_workload, container_state, order, parse_line, seconds, sources
 from sdsk8s.model.parallel import together
 
 MANIFEST = {"kind": "Deployment", "metadata": {"name": "alpha-api"}}
@@ -57,7 +57,7 @@ def test_sources_by_workload_and_container() -> None:
 
 
 def test_state_of_a_source() -> None:
-    source = Source("u-a", "a", "main")
+    source = LogSource("u-a", "a", "main")
     assert container_state(pod("a", "api", RUNNING), source) == ("c1", "running")
     assert container_state(None, source) == ("", "gone")
     replaced = pod("a", "api", RUNNING)
@@ -66,23 +66,25 @@ def test_state_of_a_source() -> None:
 
 
 def test_order_is_by_time_although_zeros_are_dropped() -> None:
-    source = Source("u", "p", "c")
+    source = LogSource("u", "p", "c")
     stamps = [
         "2026-01-31T12:00:00Z",
         "2026-01-31T12:00:00.1Z",
         "2026-01-31T12:00:00.100000001Z",
         "2026-01-31T12:00:00.2Z",
     ]
-    lines = [Line(source, s, "") for s in stamps]
+    lines = [LogLine(source, s, "") for s in stamps]
     assert sorted(lines, key=order) == lines
 
 
 def test_lines_and_what_the_kubelet_says_instead() -> None:
-    source = Source("u", "p", "c")
-    assert parse_line(source, "2026-01-31T12:00:00.1Z two words") == Line(source, "2026-01-31T12:00:00.1Z", "two words")
-    assert parse_line(source, "2026-01-31T12:00:00.1Z ") == Line(source, "2026-01-31T12:00:00.1Z", "")
+    source = LogSource("u", "p", "c")
+    assert parse_line(source, "2026-01-31T12:00:00.1Z two words") == LogLine(
+        source, "2026-01-31T12:00:00.1Z", "two words"
+    )
+    assert parse_line(source, "2026-01-31T12:00:00.1Z ") == LogLine(source, "2026-01-31T12:00:00.1Z", "")
     assert parse_line(source, "unable to retrieve container logs") == "unable to retrieve container logs"
-    assert parse_line(source, "the rest", "2026-01-31T12:00:00.1Z") == Line(
+    assert parse_line(source, "the rest", "2026-01-31T12:00:00.1Z") == LogLine(
         source, "2026-01-31T12:00:00.1Z", "the rest"
     )
 
@@ -115,7 +117,7 @@ class Broken:
 
 def test_one_unreadable_container_does_not_hide_the_others() -> None:
     said: list[str] = []
-    wanted = [Source("1", "ppp", "ok"), Source("2", "p", "bad"), Source("3", "pp", "ok")]
+    wanted = [LogSource("1", "ppp", "ok"), LogSource("2", "p", "bad"), LogSource("3", "pp", "ok")]
     lines = list(read(Broken(), wanted, Window(), said.append))  # type: ignore[arg-type]
     assert [line.text for line in lines] == ["pp", "ppp"]
     assert said == ["p bad: container is waiting to start"]

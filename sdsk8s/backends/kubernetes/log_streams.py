@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from sdsk8s.errors import ClusterError, SdsError
 from sdsk8s.model.kube import Object
-from sdsk8s.model.logs import Line, Source, container_state, order, parse_line
+from sdsk8s.model.logs import LogLine, LogSource, container_state, order, parse_line
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes.api import Cluster
 
-Pick = Callable[[Sequence[Object]], list[Source]]
+Pick = Callable[[Sequence[Object]], list[LogSource]]
 """From the namespace's pods, the containers that are wanted."""
 POLL_SECONDS = 1.0
 _QUEUED = 10_000
@@ -34,10 +34,10 @@ class Window:
     previous: bool = False
 
 
-def read(cluster: Cluster, sources: list[Source], window: Window, note: Callable[[str], None]) -> Iterator[Line]:
+def read(cluster: Cluster, sources: list[LogSource], window: Window, note: Callable[[str], None]) -> Iterator[LogLine]:
     """Lines of all containers by time. What cannot be read becomes a note, the others are read nevertheless."""
 
-    def one(source: Source) -> Iterator[Line]:
+    def one(source: LogSource) -> Iterator[LogLine]:
         said = list[str]()
         empty = True
         for line in _lines(cluster, source, window, said):
@@ -53,7 +53,7 @@ def read(cluster: Cluster, sources: list[Source], window: Window, note: Callable
     yield from heapq.merge(*(one(s) for s in sources), key=order)
 
 
-def _lines(cluster: Cluster, source: Source, window: Window, said: list[str]) -> Iterator[Line]:
+def _lines(cluster: Cluster, source: LogSource, window: Window, said: list[str]) -> Iterator[LogLine]:
     """Lines of one container; what the server or the kubelet says instead of lines goes into `said`."""
     before = ""
     try:
@@ -82,11 +82,11 @@ class Follower:
         self._pick = pick
         self._window = window
         self._note = note
-        self._lines: queue.Queue[Line] = queue.Queue(_QUEUED)
-        self._known: set[Source] = set()
+        self._lines: queue.Queue[LogLine] = queue.Queue(_QUEUED)
+        self._known: set[LogSource] = set()
         self._failure: SdsError | None = None
 
-    def lines(self) -> Iterator[Line | None]:
+    def lines(self) -> Iterator[LogLine | None]:
         """Lines as they come; None whenever nothing waits, so that output can be flushed."""
         threading.Thread(target=self._watch, daemon=True).start()
         while True:
@@ -119,7 +119,7 @@ class Follower:
         except SdsError as err:
             self._failure = err
 
-    def _follow(self, source: Source, window: Window) -> None:
+    def _follow(self, source: LogSource, window: Window) -> None:
         last, current, state = ("", ""), "", ""
         while True:
             try:
@@ -136,7 +136,7 @@ class Follower:
                         source.pod, source.container, follow=True, tail=tail, since=since, timestamps=True
                     ):
                         line = parse_line(source, raw, before)
-                        if isinstance(line, Line) and (order(line) > last or line.stamp == before):
+                        if isinstance(line, LogLine) and (order(line) > last or line.stamp == before):
                             last, before = order(line), line.stamp
                             self._lines.put(line)
                 if state == "gone":
