@@ -66,11 +66,12 @@ def test_an_update_that_was_killed_in_mid_rollout_is_finished_told_and_recorded(
     killed = image(tiny)
     assert killed != before
     done = tiny.sdsk8s("update", "tiny", "--yes", SDS_LOCK_WAIT="60")
-    assert "did not end" in done.out and "nothing has changed" not in done.out, done.out
+    assert "an earlier run that was interrupted" in done.out, done.out
+    assert "no change in code or configuration" not in done.out, done.out
     assert image(tiny) == killed
     rows = revisions(tiny)
     assert len(rows) == recorded + 1 and any(killed.endswith(d) for d in rows[0]["images"].values())
-    assert "nothing has changed" in tiny.sdsk8s("update", "tiny", "--yes").out
+    assert "no change in code or configuration" in tiny.sdsk8s("update", "tiny", "--yes").out
 
 
 def test_a_bad_rollout_that_a_killed_update_left_is_taken_back(tiny: System) -> None:
@@ -89,7 +90,7 @@ def test_a_bad_rollout_that_a_killed_update_left_is_taken_back(tiny: System) -> 
     assert done.code == 1 and "rolled back to the revision before" in done.out, done.out
     assert command() == before and len(revisions(tiny)) == recorded
     path.write_text(good)
-    assert "nothing has changed" in tiny.sdsk8s("update", "tiny", "--yes").out
+    assert "no change in code or configuration" in tiny.sdsk8s("update", "tiny", "--yes").out
 
 
 def test_all_leaves_out_what_was_never_started(tiny: System) -> None:

@@ -22,7 +22,7 @@ def test_kubectl_apply_of_the_rendered_files_is_the_running_system(system: Syste
     system.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=sdsk8s", "-f", str(out))
     system.kubectl("rollout", "status", "deployment/metrics-writer", "--timeout=120s")
     done = system.sds("update", "all", "-f")
-    assert done.out.count("nothing has changed") == 5 and "nothing to do" in done.out
+    assert done.out.count("no change in code or configuration") == 5 and "nothing to do" in done.out
     assert "is already running" in system.sds("start", "metrics", "-f").out
 
 

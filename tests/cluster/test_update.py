@@ -27,7 +27,7 @@ def fetch(url: str) -> bytes:
 def test_second_run_changes_nothing(system: System) -> None:
     before = system.workloads()
     done = system.sds("update", "all", "-f")
-    assert "nothing to do" in done.out and done.out.count("nothing has changed") == 5
+    assert "nothing to do" in done.out and done.out.count("no change in code or configuration") == 5
     assert system.workloads() == before
 
 
