@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -209,9 +210,9 @@ def start(system: System) -> None:
 
 
 @pytest.fixture
-def namespace(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty namespace of the test's own."""
-    name = f"t-{abs(hash(request.node.nodeid)) % 10**8}"
+def namespace(lab: Lab) -> Iterator[str]:
+    """An empty namespace of the test's own, and a new one when the test runs again: the first may still be ending."""
+    name = f"t-{uuid.uuid4().hex[:8]}"
     env = {**os.environ, "KUBECONFIG": lab.kubeconfig}
     subprocess.run([f"{lab.tools}/kubectl", "create", "namespace", name], env=env, check=True, capture_output=True)
     yield name
