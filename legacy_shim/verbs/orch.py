@@ -12,7 +12,7 @@ from sdsk8s.errors import RefusedError, StepError, UsageError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import COMPONENT, PART_OF, WORKLOADS
-from sdsk8s.model.readiness import pod_facts
+from sdsk8s.model.readiness import pod_facts, pod_trouble, why_not_ready
 from sdsk8s.verbs import logs as logs_verb
 from sdsk8s.verbs import start as start_verb
 from sdsk8s.verbs import stop as stop_verb
@@ -70,7 +70,7 @@ def run(options: Options, *, component: str, command: list[str]) -> int:
     words, folder = _words(list(command))
     pod = one_off(_template(session, component_), component_.name, words, folder, session.site.namespace)
     cluster = session.cluster
-    name = cluster.create(pod)["metadata"]["name"]
+    name = kube.name(cluster.create(pod))
     try:
         code = _wait(cluster, name, options.timeout)
         for line in cluster.logs(name, kube.main_containers(pod)[0]["name"]):
@@ -136,17 +136,16 @@ def _wait(cluster: Any, name: str, timeout: float) -> int:
     """The exit code of the pod's only container. StepError when it cannot start or takes too long."""
     end = time.monotonic() + timeout
     while True:
-        pod = cluster.get("Pod", name)
-        status = (pod or {}).get("status") or {}
-        containers = status.get("containerStatuses") or [{}]
-        state = containers[0].get("state") or {}
-        if "terminated" in state:
-            return int(state["terminated"].get("exitCode", 1))
-        waiting = (state.get("waiting") or {}).get("reason", "")
-        stuck = waiting in ("ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "CreateContainerError")
-        if pod is None or stuck or status.get("phase") == "Failed" or time.monotonic() > end:
-            words = (state.get("waiting") or {}).get("message") or status.get("message") or ""
-            raise StepError("the command did not end" if not stuck else waiting, target=f"pod {name}", words=words)
+        pod = cluster.get("Pod", name) or {}
+        ended = [e for c in kube.container_statuses(pod) if (e := kube.state(c).get("terminated"))]
+        if ended:
+            return int(ended[0].get("exitCode", 1))
+        found = pod_trouble(pod)
+        # Room for a pod may still be made: that is waited for.
+        stuck = found is not None and found.hopeless and found.reason != "Unschedulable"
+        if not pod or stuck or kube.finished(pod) or time.monotonic() > end:
+            reason, words = why_not_ready(pod)
+            raise StepError(reason if stuck else "the command did not end", target=f"pod {name}", words=words)
         time.sleep(0.5)
 
 

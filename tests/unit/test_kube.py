@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,3 +81,27 @@ def test_the_container_that_is_meant_when_none_is_named() -> None:
     noted = {**pod, "metadata": {"annotations": {"kubectl.kubernetes.io/default-container": "b"}}}
     assert kube.default_container(noted) == "b"
     assert kube.default_container({}) == ""
+
+
+ROOT = Path(__file__).parents[2]
+HOME = ("sdsk8s/model/kube.py", "sdsk8s/model/names.py")
+OWN = ("sdsk8s/backends/kubernetes/api.py", "sdsk8s/backends/kubernetes/exec.py", "sdsk8s/backends/kubernetes/copy/",
+       "sdsk8s/verbs/copy.py")  # fmt: skip
+"""They ask the API server about a pod between two pieces of a stream."""
+SPELLINGS = re.compile(
+    r"""\["metadata"\]\["name"\](?!\s*\+?=[^=])|\("deletionTimestamp"\)|"(initC|c)ontainerStatuses"|"sdsk8s/component\""""
+    r"""|\("Succeeded", "Failed"\)"""
+)
+
+
+def test_objects_are_read_through_the_accessors_alone() -> None:
+    """A second spelling of a label or a path of fields is how two judgements of one pod come apart."""
+    files = [(p, str(p.relative_to(ROOT))) for room in ("sdsk8s", "legacy_shim") for p in (ROOT / room).rglob("*.py")]
+    found = [
+        f"{name}:{number}"
+        for path, name in sorted(files)
+        if not name.startswith((*HOME, *OWN))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if SPELLINGS.search(line)
+    ]
+    assert found == [] and len(files) > 200

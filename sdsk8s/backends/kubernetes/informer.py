@@ -13,6 +13,7 @@ from typing import Any
 from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.errors import ClusterError
+from sdsk8s.model import kube
 
 EVENTS = "Event"
 """Followed by what they warn of, since events carry no labels. Without permission for them waits still work."""
@@ -90,7 +91,7 @@ class Informer:
             try:
                 items, version = self._cluster.list_versioned(kind, selector, field)
                 with self._changed:
-                    self._objects[kind] = {o["metadata"]["name"]: o for o in items}
+                    self._objects[kind] = {kube.name(o): o for o in items}
                 self._synced[kind].set()
                 self._touch()
                 # A short life keeps a thread whose wait is over from lingering.
@@ -122,7 +123,7 @@ class Informer:
         obj.setdefault("kind", kind)
         with self._changed:
             if event["type"] == "DELETED":
-                self._objects[kind].pop(obj["metadata"]["name"], None)
+                self._objects[kind].pop(kube.name(obj), None)
             else:
-                self._objects[kind][obj["metadata"]["name"]] = obj
+                self._objects[kind][kube.name(obj)] = obj
         self._touch()
