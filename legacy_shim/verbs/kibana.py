@@ -10,6 +10,7 @@ from typing import Any
 from legacy_shim.console import legacy_session
 from sdsk8s.backends.http import Dashboards, HttpError
 from sdsk8s.errors import ConfigError
+from sdsk8s.model import text
 from sdsk8s.verbs.endpoints import dashboards
 from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.session import Session
@@ -90,7 +91,7 @@ def _import(server: Dashboards, files: list[list[dict[str, Any]]]) -> str:
 def _export(server: Dashboards, files: list[list[dict[str, Any]]]) -> str:
     objects = server.export()
     Path(EXPORT).write_text("".join(json.dumps(o, sort_keys=True) + "\n" for o in objects))
-    return f"{len(objects)} objects written to {EXPORT}"
+    return f"{text.count(len(objects), 'object')} written to {EXPORT}"
 
 
 def _delete(server: Dashboards, files: list[list[dict[str, Any]]]) -> str:

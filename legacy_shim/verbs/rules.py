@@ -11,6 +11,7 @@ from typing import Any
 
 from legacy_shim.console import legacy_session
 from sdsk8s.errors import ConfigError
+from sdsk8s.model import text
 from sdsk8s.verbs.endpoints import search_engine
 from sdsk8s.verbs.options import Options
 
@@ -29,7 +30,9 @@ def export(options: Options, *, outfile: str) -> int:
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
     part.replace(path)
-    session.console.print(f"{outfile}: {', '.join(f'{len(docs)} rules of {side}' for side, docs in found.items())}")
+    session.console.print(
+        f"{outfile}: {', '.join(f'{text.count(len(docs), "rule")} of {side}' for side, docs in found.items())}"
+    )
     return 0
 
 

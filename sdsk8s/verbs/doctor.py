@@ -13,6 +13,7 @@ from sdsk8s.backends.kubernetes.doctor import doctor_checks
 from sdsk8s.console.console import Console
 from sdsk8s.console.doctor_text import finding_lines, findings_as_dict
 from sdsk8s.errors import SdsError
+from sdsk8s.model import text
 from sdsk8s.model.component import Component
 from sdsk8s.model.finding import BROKEN, OK, WARNING, Finding, level
 from sdsk8s.model.parallel import together
@@ -81,7 +82,7 @@ def _site_files(session: Session, components: list[Component]) -> Iterator[Findi
         return  # image names begin with it; its own line says that it is missing
     try:
         refs = session.images.refs({n: s for c in components for n, s in c.images.items()})
-        yield Finding(OK, "source tree", f"{session.site.source}: {len(refs)} images")
+        yield Finding(OK, "source tree", f"{session.site.source}: {text.count(len(refs), 'image')}")
     except SdsError as err:
         yield _failed("source tree", err)
 

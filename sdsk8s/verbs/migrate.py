@@ -18,6 +18,7 @@ from sdsk8s.migrate.importing import Draft, Importer
 from sdsk8s.migrate.inventory import take_inventory
 from sdsk8s.migrate.page import page
 from sdsk8s.migrate.settings import environments
+from sdsk8s.model import text
 from sdsk8s.model.finding import NONE, Finding
 from sdsk8s.render.objects import namespace_object
 from sdsk8s.render.objects import render as render_objects
@@ -112,7 +113,7 @@ def _put_in_place(staged: Path, out: Path) -> str:
 
 def _print_end(console: Console, done: Done) -> None:
     if done.written:
-        console.print(f"== written: {done.folder}, {len(done.written)} files")
+        console.print(f"== written: {done.folder}, {text.count(len(done.written), 'file')}")
         console.note(f"next: SDS_HOME={done.folder} sdsk8s config check; sdsk8s render; sds update all")
         if not done.registry:
             console.note(f"note: set `registry: HOST:PORT` in {done.folder}/site.yaml before `update`")

@@ -12,7 +12,7 @@ import yaml
 
 from sdsk8s.console.console import Console
 from sdsk8s.errors import ConfigError, ImageError
-from sdsk8s.model import kube
+from sdsk8s.model import kube, text
 from sdsk8s.model.component import Component
 from sdsk8s.planner.describe import masked
 from sdsk8s.render.digests import pin_digests
@@ -97,4 +97,4 @@ def _write(console: Console, folder: Path, files: Files) -> None:
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             file.write(_yaml([dict(o) for o in objects]))
-        console.note(f"{path}  {len(objects)} objects")
+        console.note(f"{path}  {text.count(len(objects), 'object')}")
