@@ -30,9 +30,8 @@ def export(options: Options, *, outfile: str) -> int:
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
     part.replace(path)
-    session.console.print(
-        f"{outfile}: {', '.join(f'{text.count(len(docs), "rule")} of {side}' for side, docs in found.items())}"
-    )
+    sides = [f"{text.count(len(docs), 'rule')} of {side}" for side, docs in found.items()]
+    session.console.print(f"{outfile}: {', '.join(sides)}")
     return 0
 
 
