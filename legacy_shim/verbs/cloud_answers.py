@@ -40,7 +40,7 @@ class Answers:
         for text in assignments or ():
             key, equals, value = text.partition("=")
             if not equals or not key:
-                raise UsageError(f"--set {text}: KEY=VALUE is wanted")
+                raise UsageError(f"--set {text}: expected KEY=VALUE")
             given |= _known({key: value}, keys, "--set")
         self._given = given
 

@@ -18,19 +18,19 @@ from sdsk8s.verbs import configure as verb
     "--from",
     "source",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="YAML file of answers: configuration keys, and `site:` with keys of site.yaml. Nothing is asked.",
+    help="YAML file of answers: configuration keys, and `site:` with keys of site.yaml. No questions.",
 )
 @click.option(
     "--set",
     "assignments",
     multiple=True,
     metavar="KEY=VALUE",
-    help="One answer; lower-case keys belong to site.yaml. Not for secrets. Nothing is asked.",
+    help="One answer; lower-case keys belong to site.yaml. Not for secrets. No questions.",
 )
 @click.option(
     "--secrets-from-stdin", "stdin", is_flag=True, help="Read KEY=VALUE lines of secrets from standard input."
 )
-@click.option("-f", "-y", "--force", "--yes", "yes", is_flag=True, help="Do not ask before changing what is there.")
+@click.option("-f", "-y", "--force", "--yes", "yes", is_flag=True, help="Do not ask before changing existing files.")
 @home_option
 def configure(source: Path | None, assignments: tuple[str, ...], stdin: bool, yes: bool, home: str | None) -> None:
     """Write the site's configuration: the legacy dialogue, merged into what is there."""
@@ -44,7 +44,7 @@ def config() -> None:
 
 @config.command()
 @output_option
-@click.option("--strict", is_flag=True, help="Warnings count as faults.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings, too.")
 @home_option
 def check(output: str, strict: bool, home: str | None) -> None:
     """Every oddity of `config` with its line. Exit code 1 for what is broken or missing."""

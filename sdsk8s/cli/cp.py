@@ -17,13 +17,13 @@ _OWN = ("delete", "dry_run", "pod", "container", "ephemeral", "restart", "skip_l
 @click.command()
 @click.argument("src")
 @click.argument("dst")
-@click.option("--delete", is_flag=True, help="Also delete what the source does not have.")
-@click.option("--dry-run", is_flag=True, help="Show the list and stop.")
+@click.option("--delete", is_flag=True, help="Also delete what is not in the source.")
+@click.option("--dry-run", is_flag=True, help="Print what would be copied and stop.")
 @click.option("--pod", default="", help="Only this pod of the component.")
-@click.option("-c", "--container", default="", help="Container, instead of the pod's first.")
-@click.option("--ephemeral", is_flag=True, help="Also over the image's own files; the pod is marked as drifted.")
+@click.option("-c", "--container", default="", help="Container; default: the pod's first.")
+@click.option("--ephemeral", is_flag=True, help="Allow changing the image's own files; marks the pod as drifted.")
 @click.option("--restart/--no-restart", default=None, help="Restart supervised programs.")
-@click.option("--skip-links", is_flag=True, help="Leave out links that lead out of the tree.")
+@click.option("--skip-links", is_flag=True, help="Skip links that point outside the tree.")
 @click.option("--max-bytes", type=click.IntRange(min=0), metavar="BYTES", help="Refuse more than this (64 GiB).")
 @site_options
 def cp(src: str, dst: str, **kw: Any) -> None:

@@ -34,15 +34,15 @@ def diff(names: tuple[str, ...], output: str, home: str | None) -> None:
 @click.option(
     "--take",
     type=click.Choice(["mine", "shipped"]),
-    help="Settle files: keep the site's text and count the shipped one as merged, or take the shipped one.",
+    help="Resolve files: keep the site's text (the shipped one counts as merged), or take the shipped one.",
 )
 @click.option(
     "--base",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Versions that the site's files came from, where none is recorded: from an earlier release of sdsk8s.",
+    help="Folder of the versions that the site's files came from, if none is recorded (an earlier sdsk8s release).",
 )
-@click.option("--dry-run", is_flag=True, envvar="SDS_DRY_RUN", help="Only say what would be done.")
+@click.option("--dry-run", is_flag=True, envvar="SDS_DRY_RUN", help="Print what would be done and stop.")
 @click.option("-y", "-f", "--yes", "yes", is_flag=True, envvar="SDS_YES", help="Do not ask.")
 @output_option
 @home_option

@@ -39,7 +39,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sdsk8s")
 def cli() -> None:
-    """The sds verbs on Kubernetes, and the modern ones around them."""
+    """The sds verbs on Kubernetes, and more."""
 
 
 def run(argv: list[str] | None) -> int:

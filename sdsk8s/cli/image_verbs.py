@@ -51,7 +51,9 @@ _build_options = options(
         metavar="[IMAGE:]NAME=VALUE",
         help="A build argument that the Dockerfile declares; may be given again.",
     ),
-    click.option("--pull", is_flag=True, help="Start from what the base's tag means now; see images.lock."),
+    click.option(
+        "--pull", is_flag=True, help="Start from the image that the base's tag points to now; see images.lock."
+    ),
     click.option(
         "--layer",
         type=click.Choice(["base", "site"]),

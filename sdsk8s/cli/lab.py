@@ -23,7 +23,7 @@ def lab() -> None:
     "--nodes",
     type=click.IntRange(1, 9),
     default=None,
-    help="Nodes; by default as before, or 2 (1 on a small machine).",
+    help="Number of nodes; default: as before, or 2 (1 on a small machine).",
 )
 def up(name: str, nodes: int | None) -> None:
     """Bring the lab up, whatever state it is in. Twice is fine."""
@@ -34,7 +34,7 @@ def up(name: str, nodes: int | None) -> None:
 
 @lab.command()
 @name_option
-@click.option("--purge", is_flag=True, help="Drop the state as well: objects, volumes, images, certificates.")
+@click.option("--purge", is_flag=True, help="Also delete the state: objects, volumes, images, certificates.")
 def down(name: str, purge: bool) -> None:
     """Stop the lab and leave nothing of it running. Its state stays, unless --purge."""
     from sdsk8s.verbs import lab as verb
@@ -62,7 +62,7 @@ def kubeconfig(name: str, raw: bool) -> None:
 
 @lab.command()
 @name_option
-@click.option("-f", "--follow", is_flag=True, help="Go on printing until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing until Ctrl-C.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=100, show_default=True)
 @click.argument("part")
 def logs(name: str, part: str, follow: bool, lines: int) -> None:

@@ -45,11 +45,11 @@ def migrate() -> None:
 @_sources
 @click.option("--settings", multiple=True, metavar="[COMPONENT=]FILE", help="A settings file that its programs read.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write: a new SDS_HOME.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="The report as an HTML page, drawn.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as an HTML page.")
 @click.option("--source", default="", metavar="DIR", help="The source tree, instead of the old site's.")
-@click.option("--registry", default="", metavar="HOST:PORT", help="Where the new site's images go.")
-@click.option("-f", "--force", is_flag=True, help="Write over a folder that exists; the old one is kept beside it.")
-@click.option("--dry-run", is_flag=True, envvar="SDS_DRY_RUN", help="Report and check, and write nothing.")
+@click.option("--registry", default="", metavar="HOST:PORT", help="Registry for the new site's images.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite an existing folder; it is renamed to .bak.")
+@click.option("--dry-run", is_flag=True, envvar="SDS_DRY_RUN", help="Report and check; write nothing.")
 def import_(output: str, **kw: Any) -> None:
     """Write a site folder that `sds` and `sdsk8s` work with, and report what became of everything.
 

@@ -65,7 +65,7 @@ run_options = options(
         default=0,
         envvar="SDS_LOCK_WAIT",
         metavar="SECONDS",
-        help="Wait this long for another run to end.",
+        help="How long to wait for another run's lock.",
     ),
 )
 """How a plan is run."""

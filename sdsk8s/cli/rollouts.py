@@ -27,7 +27,7 @@ from sdsk8s.verbs.session import Session
 @site_options
 @run_options
 def redeploy(component: str, reason: str, rollback: bool, **kw: Any) -> None:
-    """Give every pod of COMPONENT (or all) a new one, with the image that its tag means now. Claims stay."""
+    """Restart the pods of COMPONENT (or all) with the image that each tag points to now. Volumes are kept."""
     end(redeploy_verb.run(Session(Options(**kw)), redeploy_verb.Request(component, reason, rollback)))
 
 
@@ -37,9 +37,9 @@ def redeploy(component: str, reason: str, rollback: bool, **kw: Any) -> None:
 @site_options
 @run_options
 def restart(target: str, stores: bool, **kw: Any) -> None:
-    """New pods for TARGET: COMPONENT, COMPONENT/WORKLOAD or all. Nothing else is touched.
+    """Restart the pods of TARGET: COMPONENT, COMPONENT/WORKLOAD or all. Nothing else changes.
 
-    COMPONENT/WORKLOAD:PROGRAM restarts a program inside the pods that are there.
+    COMPONENT/WORKLOAD:PROGRAM restarts one program inside the running pods.
     """
     aim = parse_target(target)
     request = restart_verb.Request(aim.component, stores, aim.workload, aim.program)
@@ -52,9 +52,9 @@ def restart(target: str, stores: bool, **kw: Any) -> None:
 @site_options
 @run_options
 def scale(target: str, replicas: int, **kw: Any) -> None:
-    """Give TARGET, COMPONENT or COMPONENT/WORKLOAD, so many REPLICAS, and wait until they serve.
+    """Set the number of REPLICAS of TARGET (COMPONENT or COMPONENT/WORKLOAD) and wait until they are ready.
 
-    Updates keep the number. Pods that are too many end as in a stop: workers drain first.
+    Updates keep the number. Surplus pods are stopped as by `stop`: workers drain first.
     """
     end(scale_verb.run(Session(Options(**kw)), scale_verb.Request(target, replicas)))
 
@@ -74,5 +74,5 @@ def undo(component: str, revision: int | None, reason: str, **kw: Any) -> None:
 @click.argument("component", default="", required=False, shell_complete=complete_component)
 @site_options
 def history(component: str, **kw: Any) -> None:
-    """Revisions of COMPONENT or of every component, newest first."""
+    """List the revisions of COMPONENT or of every component, newest first."""
     end(history_verb.run(Session(Options(**kw)), component))

@@ -51,7 +51,7 @@ def lock_status(**kw: Any) -> None:
 
 
 @lock.command("release")
-@click.option("--force", is_flag=True, help="Also when the run that holds it seems to be alive.")
+@click.option("--force", is_flag=True, help="Even if the run that holds it seems to be alive.")
 @site_options
 def lock_release(force: bool, **kw: Any) -> None:
     """Release a lock that a dead run has left behind. It would expire by itself within half a minute."""

@@ -22,6 +22,6 @@ def ship(queue: tuple[str, ...], encrypt: bool, **kw: Any) -> None:
     """Ship the bundles of QUEUE... or of all queues.
 
     A bundle is pushed to the registry for workers in the cluster, which roll to it, and to the code bucket for
-    workers on virtual machines. What is there already is not shipped again.
+    workers on virtual machines. An unchanged bundle is not shipped again.
     """
     end(ship_verb.run(Session(Options(**kw)), ship_verb.Request(queue, encrypt)))

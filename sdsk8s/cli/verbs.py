@@ -23,7 +23,7 @@ reason_option = click.option("-m", "--reason", default="", metavar="TEXT", help=
 rollback_option = click.option(
     "--rollback/--no-rollback", default=True, help="After a failure, go back to the last revision.", show_default=True
 )
-stores_option = click.option("--stores", is_flag=True, help="Also the stores that the components need.")
+stores_option = click.option("--stores", is_flag=True, help="Include the stores that the components need.")
 
 
 @click.command()
@@ -31,9 +31,9 @@ stores_option = click.option("--stores", is_flag=True, help="Also the stores tha
 @site_options
 @run_options
 def start(component: tuple[str, ...], **kw: Any) -> None:
-    """Start COMPONENT... or all: what is missing is applied, recorded replicas come back, pods are waited for.
+    """Start COMPONENT... or all: create what is missing, restore the last stop's replica counts, wait until ready.
 
-    COMPONENT/WORKLOAD:PROGRAM starts a program that was stopped inside its pods.
+    COMPONENT/WORKLOAD:PROGRAM starts one stopped program inside the running pods.
     """
     request = start_verb.Request
     end(
@@ -53,9 +53,9 @@ def start(component: tuple[str, ...], **kw: Any) -> None:
 @site_options
 @run_options
 def stop(component: tuple[str, ...], stores: bool, **kw: Any) -> None:
-    """Stop COMPONENT... or all: workers drain, replicas are recorded, claims stay bound.
+    """Stop COMPONENT... or all: drain workers, record replica counts, keep volumes.
 
-    COMPONENT/WORKLOAD:PROGRAM stops a program inside its pods, which stay.
+    COMPONENT/WORKLOAD:PROGRAM stops one program; its pods keep running.
     """
     request = stop_verb.Request
     end(
@@ -74,7 +74,7 @@ def stop(component: tuple[str, ...], stores: bool, **kw: Any) -> None:
 @site_options
 @run_options
 def reset(component: tuple[str, ...], **kw: Any) -> None:
-    """Reset COMPONENT... or all: stop, clear the queues and state that the component declares, start."""
+    """Reset COMPONENT... or all: stop, clear the declared queues and state, start."""
     request = reset_verb.Request
     end(each(Session(Options(**kw)), "reset", component, lambda s, aim: reset_verb.run(s, request(aim.component))))
 
@@ -84,13 +84,13 @@ def reset(component: tuple[str, ...], **kw: Any) -> None:
 @stores_option
 @click.option("-c", "--config-only", is_flag=True, help="Configuration only: no image is built or changed.")
 @click.option("--copy", "copy_code", is_flag=True, help="Copy code into running pods instead (development).")
-@click.option("--ndeps", is_flag=True, help="Keep the dependencies that run, whatever the trees require by now.")
+@click.option("--ndeps", is_flag=True, help="Keep the installed dependencies, even if the trees require others now.")
 @reason_option
 @rollback_option
 @site_options
 @run_options
 def update(component: tuple[str, ...], copy_code: bool, ndeps: bool, **kw: Any) -> None:
-    """Update COMPONENT... or all from the site's tree and configuration. Stopped stays stopped."""
+    """Update COMPONENT... or all from the site's tree and configuration. Stopped components stay stopped."""
     own = {name: kw.pop(name) for name in ("config_only", "stores", "reason", "rollback")}
     session = Session(Options(**kw))
     if copy_code:

@@ -53,7 +53,7 @@ def check_config(
         found += [replace(f, line=line) for f in _plain(key, value, plain.get(key))]
         if isinstance(value, str) and not secret_word(key):
             for _, what in secrets_in(value, guess=False):
-                words = f"it looks like {what}; by the key's name nobody knows, and a ConfigMap may show it"
+                words = f"it looks like {what}: by the key's name nobody knows, and a ConfigMap may show it"
                 cure = f"a name with one of {', '.join(SECRET_WORDS[:4])}"
                 found.append(Finding(WARNING, key, words, line=line, cure=cure))
     found += [

@@ -130,7 +130,7 @@ def component_status(
     if where == "ssh" and component.name in probes.hosts:
         return _on_machine(component, where, probes.hosts[component.name])
     if where != "kubernetes":
-        return ComponentStatus(*head, "elsewhere", f"lives outside the cluster (where: {where})")
+        return ComponentStatus(*head, "elsewhere", f"does not run in the cluster (where: {where})")
     loads = workloads(component, live, probes, now)
     services = [(s.store, s.label) for s in component.services]
     if component.store and component.check:

@@ -71,7 +71,7 @@ class Back:
     def state(self) -> str:
         if self.report is None or self.way.words:
             return "not rolled back"
-        return "rolled back to the revision before" if self.report.state() == "done" else "the rollback failed too"
+        return "rolled back to the previous revision" if self.report.state() == "done" else "the rollback failed too"
 
 
 def conduct(session: Session, what: Run) -> int:
@@ -103,12 +103,12 @@ def conduct(session: Session, what: Run) -> int:
         now = planned if version and lock.found == version else what.plan()
         if not options.yes and plan_as_dict(now.plan) != plan_as_dict(planned.plan):
             raise RefusedError(
-                "the cluster has changed since this plan was shown; nothing was done",
+                "the cluster has changed since this plan was shown; nothing was changed",
                 next=f"{what.verb} {what.target} again",
             )
         done = _carry_out(session, what, now, run_id)
     if lock.lost:
-        console.note(f"warning: the lock was not held all the time: {lock.lost}")
+        console.note(f"warning: the lock was lost during the run: {lock.lost}")
     return _finish(session, *done)
 
 

@@ -60,7 +60,7 @@ def _templates(home: Path) -> list[Finding]:
                 continue
             for line, what in secrets_in(path.read_text(errors="replace")):
                 cure = f"a variable of the configuration, or `secret: true` for {entry.file} in component.yaml"
-                words = f"it looks like {what}; " if not what.startswith("the value") else f"{what}; "
+                words = f"it looks like {what}: " if not what.startswith("the value") else f"{what}; "
                 words += f"ConfigMap {entry.into} would show it"
                 found[Finding(WARNING, "", words, file=str(path), line=line, cure=cure)] = None
     return list(found)

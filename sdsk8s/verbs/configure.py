@@ -48,12 +48,12 @@ def run(console: Console, request: Request) -> int:
     site = read_mapping(site_file) if site_file.exists() else {}
     if not request.given and not sys.stdin.isatty():
         raise RefusedError(
-            "configure asks questions, and there is no terminal to ask",
+            "configure asks questions, but there is no terminal",
             next="configure --from FILE, or --set KEY=VALUE",
         )
     if config.exists() and not request.yes:
         if not sys.stdin.isatty():
-            raise RefusedError(f"{config} exists", next="the same command with -f, which merges into it")
+            raise RefusedError(f"{config} exists", next="add -f to merge into it")
         if not console.agree(f"{config} exists. Merge new answers into it"):
             return 0
     if request.given:

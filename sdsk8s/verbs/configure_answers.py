@@ -37,7 +37,7 @@ def given(source: Path | None, assignments: tuple[str, ...], *, stdin: bool) -> 
     for text in assignments:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise UsageError(f"--set {key or text}: KEY=VALUE is wanted")
+            raise UsageError(f"--set {key or text}: expected KEY=VALUE")
         if secret_word(key):
             # What stands on a command line stands in the process list and in the shell's history.
             raise UsageError(
@@ -55,7 +55,7 @@ def given(source: Path | None, assignments: tuple[str, ...], *, stdin: bool) -> 
     for line in sys.stdin if stdin else ():
         key, equals, value = line.rstrip("\n").partition("=")
         if not equals:
-            raise UsageError("standard input: lines of KEY=VALUE are wanted")
+            raise UsageError("standard input: expected lines of KEY=VALUE")
         config[key] = value
     return Answers(config, site)
 

@@ -51,7 +51,7 @@ class Dialogue:
         """A store that mostly lives on its component's host."""
         kept = self._current.get(near["prefix"] + "_PVT_IP")
         apart = kept is not None and kept != self._current.get(near["of"] + "_PVT_IP")
-        if self._console.agree(f"Is {near['title']} on another address", default=apart):
+        if self._console.agree(f"Does {near['title']} have another address", default=apart):
             self._hosts(near["prefix"])
         else:
             self._answers |= {near["prefix"] + s: self._now(near["of"] + s) for s in HOST_SUFFIXES}
@@ -83,8 +83,8 @@ class Dialogue:
             if not first:
                 if kept or not q.get("filled"):
                     return kept
-                self._console.note("  it must not be empty")
+                self._console.note("  a value is required")
                 continue
             if first == self._console.ask_hidden("  again"):
                 return password_hash(first) if q.get("hash") else first
-            self._console.note("  the two are not equal")
+            self._console.note("  the two values differ")

@@ -64,8 +64,8 @@ def copy(request: Request, options: Options) -> int:
     src, dst = parse_remote(request.src), parse_remote(request.dst)
     if (src is None) == (dst is None):
         raise UsageError(
-            "one of SRC and DST is in pods, the other on this machine",
-            next="COMPONENT[/WORKLOAD]:PATH or pod/NAME:PATH; a local name with a colon needs ./ before it",
+            "expected one of SRC and DST on this machine and the other in pods",
+            next="write COMPONENT[/WORKLOAD]:PATH or pod/NAME:PATH; write ./NAME for a local name with a colon",
         )
     site = load_site(home_folder(options.home))
     options = replace(options, context=options.context or site.context)
@@ -97,7 +97,7 @@ def find_pods(endpoint: Endpoint, site: Site, remote: Remote, wanted: str) -> li
         code, pod = endpoint.get(endpoint.path(remote.part))
         if code != 200:
             raise ClusterError(
-                "there is no such pod" if code == 404 else "the pod cannot be read", target=f"pod {remote.part}",
+                "pod not found" if code == 404 else "the pod cannot be read", target=f"pod {remote.part}",
                 words=str(pod.get("message", "")), next="sdsk8s status",
             )  # fmt: skip
         return [pod]
@@ -106,7 +106,7 @@ def find_pods(endpoint: Endpoint, site: Site, remote: Remote, wanted: str) -> li
 
     component = load_catalogue(site.manifests).get(remote.component)
     if site.where(component.name) != "kubernetes":
-        raise RefusedError(f"{component.name} does not live in the cluster (where: {site.where(component.name)})")
+        raise RefusedError(f"{component.name} does not run in the cluster (where: {site.where(component.name)})")
     code, body = endpoint.get(f"{endpoint.path()}?labelSelector={quote(f'{COMPONENT}={component.name}')}")
     if code != 200:
         raise ClusterError("the pods cannot be listed", target=endpoint.host, words=str(body.get("message", "")))
@@ -168,7 +168,7 @@ def _restart(endpoint: Endpoint, to: Target) -> None:
     stream.shut()
     if stream.code:
         raise StepError(
-            "the copy is done, but the programs could not be restarted", target=stream.where,
+            "the copy is complete, but restarting the programs failed", target=stream.where,
             words=said or bytes(stream.stderr).decode(errors="replace"), next=f"sdsk8s logs {to.pod}",
         )  # fmt: skip
 

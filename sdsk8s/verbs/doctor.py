@@ -43,7 +43,7 @@ def examine(options: Options) -> Iterator[Finding]:
         components = session.here(session.catalogue.ordered())
     except SdsError as err:
         yield _failed("site files", err)
-        yield Finding(WARNING, "registry, engine, cluster", "not asked: the site files say where they are")
+        yield Finding(WARNING, "registry, engine, cluster", "not checked: their addresses are in the site files")
         return
     yield Finding(OK, "site files", f"{session.site.home}: site {session.site.name}")
     yield from _site_files(session, components)
@@ -56,7 +56,7 @@ def examine(options: Options) -> Iterator[Finding]:
         yield from [_failed(name, result)] if isinstance(result, SdsError) else result
 
 
-def _failed(name: str, err: SdsError, cure: str = "correct what is named here, then run doctor again") -> Finding:
+def _failed(name: str, err: SdsError, cure: str = "fix this, then run doctor again") -> Finding:
     words = "\n".join(part for part in (err.target, err.words) if part)
     return Finding(BROKEN, name, err.what, cure=err.next or cure, says=words)
 
@@ -73,7 +73,7 @@ def _site_files(session: Session, components: list[Component]) -> Iterator[Findi
         try:
             objects = config_objects(session.site, session.catalogue, component, load_texts(session.site, [component]))
         except SdsError as err:
-            cure = f"correct it; a site without {component.name} says `where: external` in site.yaml"
+            cure = f"fix it; if the site has no {component.name}, set `where: external` in site.yaml"
             yield _failed(name, err, cure)
             continue
         if objects:
@@ -90,11 +90,9 @@ def _site_files(session: Session, components: list[Component]) -> Iterator[Findi
 def _registry(session: Session) -> Finding:
     host = session.site.registry
     if not host:
-        return Finding(
-            WARNING, "registry", "none is set in site.yaml", cure="set `registry: host:port` before `update`"
-        )
+        return Finding(WARNING, "registry", "not set in site.yaml", cure="set `registry: host:port` before `update`")
     ok, words = session.images.registry.reachable(host)
-    cure = "" if ok else f"start it, or correct `registry` in {session.site.home}/site.yaml"
+    cure = "" if ok else f"start it, or fix `registry` in {session.site.home}/site.yaml"
     return Finding(level(ok), "registry", host if ok else f"{host} does not answer", cure=cure, says=words)
 
 

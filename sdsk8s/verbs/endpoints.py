@@ -44,7 +44,7 @@ def dashboards(session: Session, prefix: str) -> Iterator[Dashboards]:
     host = config.get(f"{prefix}_FQDN")
     if not host:
         raise ConfigError(
-            "the place of the dashboards is not known", target=f"{session.home}/config",
+            "no address configured for the dashboards", target=f"{session.home}/config",
             next=f"set {prefix}_DASHBOARDS_URL or {prefix}_FQDN",
         )  # fmt: skip
     yield Dashboards(f"http://{host}:{DASHBOARDS_PORT}", engine, *login)
@@ -96,7 +96,7 @@ def _here(session: Session, key: str) -> bool:
 def _port(config: Any, key: str, otherwise: int) -> int:
     text = str(config.get(key) or otherwise)
     if not text.isdigit():
-        raise ConfigError(f"{key} is no port number", words=text)
+        raise ConfigError(f"{key} is not a port number", words=text)
     return int(text)
 
 

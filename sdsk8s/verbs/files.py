@@ -89,9 +89,7 @@ def upgrade(console: Console, request: Upgrade) -> int:
     PartialError when some files are left to a person, RefusedError when nothing could be done.
     """
     if request.take == "shipped" and not request.names:
-        raise UsageError(
-            "--take shipped replaces only files that are named", next="sdsk8s files upgrade FILE --take shipped"
-        )
+        raise UsageError("--take shipped needs file names", next="sdsk8s files upgrade FILE --take shipped")
     files, todo = _look(request)
     asks = any(c.action not in ("keep", "record", "refuse") for c in todo) and not request.dry_run and not request.yes
     if asks:
@@ -120,7 +118,7 @@ def upgrade(console: Console, request: Upgrade) -> int:
     left = [c.name for c in todo if c.open]
     if left:
         kind = PartialError if any(c.writes for c in todo) else RefusedError
-        raise kind(f"left to a person: {', '.join(left)}", next=next(c.words for c in todo if c.open))
+        raise kind(f"left for you to resolve: {', '.join(left)}", next=next(c.words for c in todo if c.open))
     return 0
 
 
@@ -131,7 +129,7 @@ def load(home: str | None, names: Sequence[str]) -> Files:
     known = {entry.name: entry for entry in entries}
     for name in names:
         if name not in known:
-            raise UsageError(f"no file called {name} is shipped", words=unknown(name, known))
+            raise UsageError(f"no shipped file is called {name}", words=unknown(name, known))
     return Files(site, [known[n] for n in dict.fromkeys(names)] if names else entries, Record(Path(site.home)))
 
 

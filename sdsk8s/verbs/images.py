@@ -99,7 +99,7 @@ def _arguments(request: Build) -> dict[str, dict[str, str]]:
         left, equals, value = setting.partition("=")
         image, colon, argument = left.rpartition(":")
         if not equals or not argument:
-            raise UsageError(f"--set {setting}: [IMAGE:]NAME=VALUE is wanted")
+            raise UsageError(f"--set {setting}: expected [IMAGE:]NAME=VALUE")
         for target in [image] if colon else list(request.names) or ["all"]:
             args.setdefault(target, {})[argument] = value
     return args
@@ -119,6 +119,6 @@ def _print_built(console: Console, rows: Sequence[Mapping[str, Any]], release: s
     for row in rows:
         console.print(f"{row['image']:<15} {row['reference']}  {row['fact']}")
     if release:
-        console.print(f"tagged {release} as well")
+        console.print(f"also tagged {release}")
     if logs.is_dir():
         console.print(f"build logs: {logs}")

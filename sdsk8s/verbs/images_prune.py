@@ -53,22 +53,22 @@ def reasons(session: Session, repositories: dict[str, str]) -> dict[str, str]:
     out: dict[str, str] = {}
     for name, repository in repositories.items():
         try:
-            out |= {ref.partition("@")[0]: "is what the tree makes now" for ref in session.images.refs([name]).values()}
+            out |= {ref.partition("@")[0]: "matches the current tree" for ref in session.images.refs([name]).values()}
         except ConfigError as err:
-            out[repository] = f"cannot be judged: {err.what}"
-    out |= dict.fromkeys(session.images.named, "is what the tree makes now")
+            out[repository] = f"unknown: {err.what}"
+    out |= dict.fromkeys(session.images.named, "matches the current tree")
     kept, unreadable = session.history.kept_everywhere()
     if unreadable:
         raise RefusedError(
-            "a revision cannot be read, so nobody knows which images it needs",
+            "a recorded revision cannot be read, so the images that it needs are unknown",
             target=", ".join(unreadable),
-            next="sdsk8s history COMPONENT; remove that Secret when it is of no use",
+            next="sdsk8s history COMPONENT; delete that Secret if you do not need it",
         )
     tags = {ref for r in kept for ref in r.images}
-    out |= dict.fromkeys([*kept_digests(kept), *tags], "is needed by a revision of the history")
+    out |= dict.fromkeys([*kept_digests(kept), *tags], "is needed by a recorded revision")
     everywhere = session.cluster.within("")
     objects = [o for kind in USERS for o in everywhere.list(kind)]
-    return out | dict.fromkeys(mentions(objects, repositories.values()), "is named by an object of the cluster")
+    return out | dict.fromkeys(mentions(objects, repositories.values()), "is used by an object in the cluster")
 
 
 def stored(service: Images, repositories: list[str]) -> list[Stored]:

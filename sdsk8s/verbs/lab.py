@@ -23,8 +23,8 @@ def up(console: Console, name: str, nodes: int | None) -> int:
 def down(console: Console, name: str, *, purge: bool) -> int:
     """Stop the lab. purge: drop its state as well."""
     known = lifecycle.down(name, purge, _progress(console))
-    kept = "its state is dropped" if purge else "its state is kept"
-    console.print(f"lab {name} is down, {kept}" if known else f"there is no lab {name}; nothing of it is left")
+    kept = "its state is deleted" if purge else "its state is kept"
+    console.print(f"lab {name} is down, {kept}" if known else f"lab {name} does not exist")
     return 0
 
 

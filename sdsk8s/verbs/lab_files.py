@@ -26,11 +26,11 @@ def logs(console: Console, name: str, part: str, *, lines: int, follow: bool) ->
     """Print the last lines of a part's log. UsageError when the lab has no such part."""
     made = known(name)
     if not os.access(made.logs, os.R_OK):
-        raise RefusedError("the logs belong to root", target=str(made.logs), next="sudo sdsk8s lab logs " + part)
+        raise RefusedError("only root may read the logs", target=str(made.logs), next="sudo sdsk8s lab logs " + part)
     parts = sorted(file.stem for file in made.logs.glob("*.log"))
     if part not in parts:
         raise UsageError(
-            f'lab {name} has no part "{part}"', words="parts: " + " ".join(parts), next="sdsk8s lab status"
+            f'lab {name} has no program "{part}"', words="parts: " + " ".join(parts), next="sdsk8s lab status"
         )
     show(console, made.logs / f"{part}.log", lines, follow=follow)
     return 0

@@ -31,7 +31,7 @@ def run(console: Console, options: Options, paths: Sequence[Path]) -> int:
     if not schema.available():
         notes.append('field names and types were not checked: pip install "sdsk8s[lint]"')
     if dockerfile.program() is None:
-        notes.append('Dockerfiles were only looked at for moving tags: pip install "sdsk8s[lint]"')
+        notes.append('Dockerfiles were checked for moving tags only: pip install "sdsk8s[lint]"')
     looked = of_paths(paths) if paths and str(paths[0]) != "site" else of_site(Session(options, console))
     found = looked.findings
     if options.json:
@@ -69,7 +69,7 @@ def of_paths(paths: Sequence[Path]) -> Looked:
         if path.is_dir():
             declared += _declared(path)
         if not found.sets and not found.dockerfiles:
-            raise ConfigError("there is nothing to check", target=str(path))
+            raise ConfigError("nothing to check", target=str(path))
         dockerfiles += found.dockerfiles
         sets += found.sets
     return look(sets, declared, dockerfiles)
@@ -85,7 +85,7 @@ class _Inside:
     @classmethod
     def of(cls, path: Path) -> _Inside:
         if not path.exists():
-            raise ConfigError("there is nothing to check", target=str(path))
+            raise ConfigError("nothing to check", target=str(path))
         inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         by_folder: dict[Path, Objects] = {}
         for file in inside:

@@ -35,10 +35,10 @@ def release(session: Session, *, force: bool) -> int:
         return 0
     if not found.expired and not force:
         raise RefusedError(
-            f"a run that is alive holds the lock: {found.message}",
+            f"a running run holds the lock: {found.message}",
             target=f"lock {held.name}",
             words=f"held by {found.holder} since {found.since}, renewed {found.age:.0f} s ago",
-            next="wait for its end; sdsk8s lock release --force when you know that it is dead",
+            next="wait until it ends; if you are sure that it is dead: sdsk8s lock release --force",
         )
     held.release(force=True)
     session.console.print(f"released: {found.message}, held by {found.holder}")

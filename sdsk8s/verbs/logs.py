@@ -58,7 +58,7 @@ class Part:
 def run(session: Session, request: Request) -> int:
     """Print the lines; with follow until Ctrl-C. StepError says why there is nothing to print."""
     if request.follow and request.previous:
-        raise UsageError("--previous and --follow exclude each other: an ended container prints nothing new")
+        raise UsageError("choose one of --previous and --follow: an ended container prints nothing new")
     window, console = request.window(), session.console
     parts = [part for target in request.targets for part in _parts(session, target)]
     pick = partial(_pick, parts, request.container)
@@ -103,7 +103,7 @@ def _check(session: Session, parts: Sequence[Part], pods: list[Any]) -> None:
         check_workload(component, part.workload, pods)
         where = session.site.where(component.name)
         if len(parts) == 1 and (component.stub or where != "kubernetes"):
-            raise RefusedError(component.stub or f"{component.name} lives outside the cluster (where: {where})")
+            raise RefusedError(component.stub or f"{component.name} does not run in the cluster (where: {where})")
 
 
 def _nothing(session: Session, parts: Sequence[Part], container: str) -> NoReturn:
@@ -111,14 +111,12 @@ def _nothing(session: Session, parts: Sequence[Part], container: str) -> NoRetur
     live = session.observe("Deployment", "StatefulSet", "Pod")
     names, first = ", ".join(map(str, parts)), parts[0].component.name
     if container:
-        raise StepError(
-            f'{names}: no started container is called "{container}"', next="sdsk8s logs without --container"
-        )
+        raise StepError(f'{names}: no started container is called "{container}"', next="repeat without --container")
     if not any(workloads(p.component, live) for p in parts):
-        raise StepError(f"{names} is not deployed: there are no pods and no logs", next=f"sdsk8s start {first}")
+        raise StepError(f"{names} is not deployed: no pods, no logs", next=f"sdsk8s start {first}")
     if not any(is_running(p.component, live) for p in parts):
         raise StepError(
-            f"{names} is stopped: its pods are gone, and their logs with them",
+            f"{names} is stopped: its pods and their logs are deleted",
             next=f"sdsk8s start {first}, or add -f to wait for its pods",
         )
     raise StepError(f"{names}: no container has started yet", next=f"sdsk8s status {first}")

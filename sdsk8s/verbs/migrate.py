@@ -71,10 +71,14 @@ def run(console: Console, request: Request) -> int:
     out = request.out.expanduser().absolute()
     if out.exists() and not request.force and not request.dry_run:
         raise RefusedError(
-            "the folder is there already", target=str(out), next="another --out, or -f: it is kept beside"
+            "the folder exists",
+            target=str(out),
+            next="choose another --out, or use -f (the existing folder is renamed to .bak)",
         )
     if old.resolve() in (out.resolve(), *out.resolve().parents) or out.resolve() in old.resolve().parents:
-        raise RefusedError("the new folder and the old one lie in each other", target=str(out), next="another --out")
+        raise RefusedError(
+            "--out must not be inside the old site folder, or contain it", target=str(out), next="another --out"
+        )
     given = request.old.given(catalogue)
     inventory = take_inventory(old, catalogue, given)
     draft = Importer(inventory, catalogue, request.source, request.registry).run(given.settings)
@@ -120,7 +124,7 @@ def _print_end(console: Console, done: Done) -> None:
     else:
         console.print(f"== nothing written (dry run): {done.folder}")
     if done.kept:
-        console.note(f"the folder that was there: {done.kept}")
+        console.note(f"the previous folder: {done.kept}")
 
 
 def _write(draft: Draft, folder: Path) -> None:
@@ -161,7 +165,7 @@ def _check(home: Path, draft: Draft) -> tuple[Mapping[str, int], list[Finding]]:
         wanted = draft.environment.get(c.name, {})
         for workload, got in environments(own).items() if wanted else ():
             for name in sorted(n for n in wanted if got.get(n) != wanted[n]):
-                found.append(Finding(NONE, f"check: {workload}", f"{name} would not be byte-equal", ""))
+                found.append(Finding(NONE, f"check: {workload}", f"{name} would change its content", ""))
     looked = look([objects], [], [])
     found += [Finding(NONE, f"check: {f.subject}", f"{f.key}: {f.words}", "") for f in looked.findings]
     return looked.counts, found

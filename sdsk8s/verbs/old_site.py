@@ -45,7 +45,7 @@ def _pairs(catalogue: Catalogue, text: str) -> list[tuple[str, Path]]:
         words = set(re.split(r"[^A-Za-z0-9]+", str(path.absolute())))
         hits = [c.name for c in catalogue.ordered() if words & {c.name, *c.aliases, c.ssh.home if c.ssh else c.name}]
         if len(hits) != 1:
-            raise UsageError(f"which component is {file} of? write COMPONENT={file}")
+            raise UsageError(f"{file}: its component is unknown; write COMPONENT={file}")
         component = hits[0]
     if not path.exists():
         raise UsageError(f"{file} does not exist")

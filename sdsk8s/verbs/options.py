@@ -60,7 +60,7 @@ def from_environment(env: Mapping[str, str], **typed: Any) -> Options:
         if name in values and kind in (bool, float):
             values[name] = _converted(twin, values[name], kind)
     if values.get("output", "text") not in OUTPUTS:
-        raise UsageError(f"SDS_OUTPUT is none of {', '.join(OUTPUTS)}: {values['output']}")
+        raise UsageError(f"SDS_OUTPUT: expected one of {', '.join(OUTPUTS)}, got {values['output']}")
     return Options(**{**values, **{name: value for name, value in typed.items() if value}})
 
 

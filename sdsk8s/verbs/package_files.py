@@ -26,7 +26,7 @@ class Payloads:
         missing = [k for k in ("S3_ENDPOINT", "CODE_BUCKET") if not config.get(k)]
         if missing:
             raise ConfigError(
-                "there is no place for images",
+                "no location configured for images",
                 target=f"{self._session.home}/config",
                 words=f"empty: {', '.join(missing)}",
             )
@@ -48,7 +48,7 @@ class Payloads:
             except OSError as err:
                 raise SdsError("the image cannot be read", target=url, words=str(err)) from None
         else:
-            raise SdsError(f"images at {parts.scheme}:// cannot be fetched", target=url, next="bring it to S3 first")
+            raise SdsError(f"cannot fetch images from {parts.scheme}://", target=url, next="upload it to S3 first")
 
     def store(self, content: IO[bytes], url: str) -> None:
         """Send a file to its place."""
@@ -70,7 +70,7 @@ def _bucket(url: str) -> tuple[str, str, str]:
     parts = urlsplit(url)
     bucket, _, key = parts.path.lstrip("/").partition("/")
     if not parts.netloc or not bucket or not key:
-        raise ConfigError("this is no s3://endpoint/bucket/key", target=url)
+        raise ConfigError("expected s3://endpoint/bucket/key", target=url)
     # Amazon's own endpoint speaks TLS only; the legacy scheme s3:// did not mean otherwise there.
     secure = parts.scheme == "s3s" or parts.netloc.endswith("amazonaws.com")
     return f"{'https' if secure else 'http'}://{parts.netloc}", bucket, key

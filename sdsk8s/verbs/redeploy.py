@@ -43,9 +43,9 @@ def plan(session: Session, request: Request) -> Planned:
         now = {ref: session.images.foreign_digest(ref) for ref in refs}
         for ref, digest in sorted(refs.items()):
             if now[ref] is None:
-                notes.append(f"{c.name}: the registry does not tell what {ref} is now; its digest is kept")
+                notes.append(f"{c.name}: the registry does not know {ref}; keeping its digest")
             elif now[ref] != digest:
-                notes.append(f"{c.name}: {ref} is another image by now: {digest[7:19]} -> {str(now[ref])[7:19]}")
+                notes.append(f"{c.name}: {ref} now points to another image: {digest[7:19]} -> {str(now[ref])[7:19]}")
         wanted.append(Desired(c, with_digests(objects, now), {}))
     levels = in_levels(session, wanted)
     return Planned(plan_redeploy(request.target, levels, live, session.site.namespace, tuple(notes)))

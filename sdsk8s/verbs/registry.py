@@ -65,9 +65,9 @@ def login(session: Session, request: Login) -> int:
     console.print(f"{who.user} at {host}, from {who.source}; {verdict}")
     console.print(f"Secret {pull_secrets.SECRET} in namespace {cluster.namespace}")
     if accounts:
-        console.print(f"used from now on by pods of the service accounts: {', '.join(accounts)}")
+        console.print(f"used by new pods of the service accounts: {', '.join(accounts)}")
     for pod in pods:
-        console.print(f"made again, since it could not pull: {pod}")
+        console.print(f"recreated because it could not pull: {pod}")
     return 0
 
 
@@ -78,7 +78,7 @@ def logout(session: Session, host: str | None) -> int:
     if session.options.json:
         session.console.print_json({"registry": name, "removed": there})
     else:
-        session.console.print(f"{name}: {'removed' if there else 'there were no credentials'}")
+        session.console.print(f"{name}: {'removed' if there else 'no credentials stored'}")
     return 0
 
 
@@ -99,7 +99,7 @@ def _host(session: Session, host: str | None) -> str:
     name = host or session.site.registry
     if not name:
         raise ConfigError(
-            "no registry is set", target=f"{session.site.home}/site.yaml", next="name one: registry login HOST"
+            "no registry is set", target=f"{session.site.home}/site.yaml", next="give one: sdsk8s registry login HOST"
         )
     return name
 
@@ -112,7 +112,7 @@ def _credentials(session: Session, host: str, request: Login) -> Credentials:
             raise UsageError(f"--password-stdin needs --username or {USER}")
         password = sys.stdin.readline().rstrip("\r\n")
         if not password:
-            raise UsageError("standard input held no password")
+            raise UsageError("standard input has no password")
         return Credentials(user, password, "standard input")
     if user and os.environ.get(PASSWORD):
         return Credentials(user, os.environ[PASSWORD], f"the environment ({PASSWORD})")
@@ -122,8 +122,8 @@ def _credentials(session: Session, host: str, request: Login) -> Credentials:
     if user and sys.stdin.isatty():
         return Credentials(user, session.console.ask_hidden(f"password of {user} at {host}", needed=True), "the prompt")
     raise RefusedError(
-        f"no credentials for {host} are known here",
-        words=f"looked at: standard input (--password-stdin), {USER} and {PASSWORD}, docker login",
+        f"no credentials found for {host}",
+        words=f"checked: standard input (--password-stdin), {USER} and {PASSWORD}, docker login",
         next=f"sdsk8s registry login {host} --username USER --password-stdin < FILE",
     )
 

@@ -44,7 +44,7 @@ def run(session: Session, request: Request) -> int:
         name = request.only.lower()
         files = {file: [o for o in docs if _name(o) == name] for file, docs in files.items()}
         if not any(files.values()):
-            raise ConfigError(f"nothing that is rendered is called {request.only}", next="sdsk8s render -o json")
+            raise ConfigError(f"no rendered object is called {request.only}", next="sdsk8s render -o json")
     if request.out is not None:
         _write(console, request.out, files)
         return 0
@@ -73,7 +73,7 @@ def _digests(session: Session, refs: list[str]) -> dict[str, str]:
     try:
         known = session.images.digests(refs)
     except ImageError as err:
-        session.console.note(f"note: digests are left out: {err.what} ({err.words})")
+        session.console.note(f"note: digests are missing: {err.what} ({err.words})")
         return {}
     missing = [ref for ref, digest in known.items() if digest is None]
     if missing:

@@ -33,10 +33,12 @@ def recorded(session: Session, plan: Plan, wanted: list[Desired], live: Observed
         try:
             objects, old = session.history.load(heads[name])
         except ClusterError as err:
-            lines.append(f"{name}: what was rolled out last cannot be read: {err.what}")
+            lines.append(f"{name}: the last revision cannot be read: {err.what}")
             continue
         found = [*tree_changes(old, trees.get(name, old)), *config_changes(objects, w.objects)]
-        lines += [f"{name}: {line}" for line in found or ["the same files and configuration as recorded"]]
+        lines += [
+            f"{name}: {line}" for line in found or ["no change in files or configuration since the last revision"]
+        ]
     return Plan(plan.verb, plan.target, plan.namespace, plan.root, plan.notes, tuple(lines))
 
 
@@ -59,7 +61,7 @@ def way_back(session: Session, plan: Plan, report: Report) -> WayBack:
         if all(states[id(s)] == "done" for s in steps):
             keep.append(record)
         elif record.component not in heads:
-            words.append(f"{record.component} has no earlier revision to go back to; it stays as the failure left it")
+            words.append(f"{record.component} has no earlier revision to go back to; it keeps the failed state")
         else:
             objects, _ = session.history.load(heads[record.component])
             back.append(Desired(by_name[record.component], tuple(objects), {}))

@@ -50,7 +50,7 @@ def _find(heads: Sequence[Head], run: str) -> Head:
     hits = heads[:1] if run == "last" else [h for h in heads if str(h["run"]).startswith(run)]
     if len(hits) == 1:
         return hits[0]
-    words = "it could be " + ", ".join(str(h["run"]) for h in hits[:5]) if hits else ""
+    words = "candidates: " + ", ".join(str(h["run"]) for h in hits[:5]) if hits else ""
     raise UsageError(
         f'{"several runs begin" if hits else "no run begins"} with "{run}"', words=words, next="sdsk8s runs ls"
     )

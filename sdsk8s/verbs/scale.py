@@ -29,7 +29,7 @@ def plan(session: Session, request: Request) -> Planned:
     scalers, hidden = session.autoscalers()
     live = replace(live, objects={**live.objects, **scalers})
     found = plan_scale(component, aim.workload, request.replicas, live, session.site.namespace)
-    unread = [f"this account may not read {kind}s: one that scales it would undo this" for kind in hidden]
+    unread = [f"this account may not read {kind}s: an autoscaler could reverse this change" for kind in hidden]
     return Planned(replace(found, notes=(*found.notes, *unread)))
 
 

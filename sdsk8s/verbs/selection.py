@@ -25,9 +25,9 @@ def select(session: Session, verb: str, target: str, *, stores: bool = False) ->
             raise RefusedError(f"{verb} {c.name}: {c.stub}", target=c.name)
         if target != "all" and session.site.where(c.name) != "kubernetes" and not c.store:
             raise RefusedError(
-                f"{c.name} does not live in the cluster (where: {session.site.where(c.name)})",
+                f"{c.name} does not run in the cluster (where: {session.site.where(c.name)})",
                 target=f"{session.site.home}/site.yaml",
-                next="use the tool that manages it, or change its `where`",
+                next="use the tool that manages it, or change `where` in site.yaml",
             )
     return session.here(chosen)
 

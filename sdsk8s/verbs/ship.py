@@ -85,7 +85,7 @@ def _chosen(session: Session, queues: tuple[str, ...]) -> list[str]:
 def _components(session: Session) -> list[Component]:
     found = [c for c in session.catalogue.ordered() if c.bundle and c.per_queue]
     if not found:
-        raise ConfigError("no component of the catalogue declares a bundle", next="add `bundle:` to its component.yaml")
+        raise ConfigError("no component in the catalogue declares a bundle", next="add `bundle:` to its component.yaml")
     return found
 
 
@@ -94,7 +94,7 @@ def _targets(session: Session, component: Component) -> tuple[str, ...]:
     inside = site.where(component.name) == "kubernetes"
     to = site.ship_to or (("registry",) if inside else ("s3",))
     if "s3" in to and not site.config.get("CODE_BUCKET"):
-        raise ConfigError("there is no bucket to ship to", target=f"{site.home}/config", next="set CODE_BUCKET")
+        raise ConfigError("no bucket configured for bundles", target=f"{site.home}/config", next="set CODE_BUCKET")
     if "registry" in to and not site.registry:
         raise ConfigError("no registry is set", target=f"{site.home}/site.yaml", next="set `registry: host:port`")
     return to

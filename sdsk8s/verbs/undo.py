@@ -45,8 +45,10 @@ def plan(session: Session, request: Request) -> Planned:
         picked = _pick(session, c, known, live, request.revision)
         if picked is None:
             if len(chosen) == 1:
-                raise RefusedError(f"{c.name} has no earlier revision than what runs", next=f"sdsk8s history {c.name}")
-            notes.append(f"{c.name} has no earlier revision than what runs")
+                raise RefusedError(
+                    f"{c.name} has no revision earlier than the running one", next=f"sdsk8s history {c.name}"
+                )
+            notes.append(f"{c.name} has no revision earlier than the running one")
             continue
         objects, _ = session.history.load(picked)
         _refuse_lost_images(session, picked, objects, live)
@@ -62,7 +64,7 @@ def plan(session: Session, request: Request) -> Planned:
 def run(session: Session, request: Request) -> int:
     select(session, "undo", request.target)  # wrong targets fail first
     if request.target == "all" and request.revision is not None:
-        raise UsageError("revisions are counted by component: `all` takes no number")
+        raise UsageError("a revision number needs one component, not all")
     return conduct(session, Run("undo", request.target, partial(plan, session, request), reason=request.reason))
 
 

@@ -43,9 +43,9 @@ def update_copy(names: tuple[str, ...], options: Options) -> int:
     off = [c.name for c in chosen if not session.site.develop(c.name)]
     if off or not chosen:
         raise RefusedError(
-            f"{', '.join(off) or 'nothing'}: code is in the image, whose files cannot be changed in a running pod",
+            f"{', '.join(off) or 'nothing'}: the code is in the image and cannot be changed in a running pod",
             target=f"{session.site.home}/site.yaml",
-            next="sdsk8s update makes a new image; for development set components.NAME.develop: true, run sdsk8s"
+            next="run sdsk8s update to build a new image; for development set components.NAME.develop: true, run sdsk8s"
             " update NAME once, and then update NAME --copy",
         )
     if not options.yes and not options.dry_run:
@@ -129,6 +129,6 @@ def _restart_container(endpoint: Endpoint, pod: Object) -> SdsError | None:
             return None
         time.sleep(0.5)
     return StepError(
-        "the code is copied, but the container was not ready again in time", target=stream.where,
+        "the code was copied, but the container did not become ready in time", target=stream.where,
         words=f"after {_RESTART_SECONDS:.0f} s; process 1 must end on TERM", next=f"sdsk8s logs {to.pod}",
     )  # fmt: skip

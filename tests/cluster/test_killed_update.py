@@ -53,7 +53,7 @@ def kill_in_mid_rollout(tiny: System) -> None:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     eventually(lambda: generation() != before or run.poll() is not None, timeout=120, every=0.2)
-    assert run.poll() is None, "the update has ended before it could be killed"
+    assert run.poll() is None, "the update has ended before candidates: killed"
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     assert len(revisions(tiny)) == recorded
@@ -87,7 +87,7 @@ def test_a_bad_rollout_that_a_killed_update_left_is_taken_back(tiny: System) -> 
     kill_in_mid_rollout(tiny)
     assert command() == ["false"]
     done = tiny.sdsk8s("update", "tiny", "--yes", ok=False, SDS_LOCK_WAIT="60")
-    assert done.code == 1 and "rolled back to the revision before" in done.out, done.out
+    assert done.code == 1 and "rolled back to the previous revision" in done.out, done.out
     assert command() == before and len(revisions(tiny)) == recorded
     path.write_text(good)
     assert "no change in code or configuration" in tiny.sdsk8s("update", "tiny", "--yes").out

@@ -136,7 +136,7 @@ def test_a_store_that_is_stuck_on_a_bad_revision_is_freed_on_the_way_back(system
         done = system.sdsk8s("update", "redis", "--yes", "--timeout", "90", ok=False)
     finally:
         site.write_text(before)
-    assert done.code == 3 and "rolled back to the revision before" in done.err + done.out
+    assert done.code == 3 and "rolled back to the previous revision" in done.err + done.out
     assert "free StatefulSet/redis from pods that never became ready" in done.err
     assert system.kubectl("get", "statefulset", "redis", "-o", f"jsonpath={path}").out == good
     system.kubectl("rollout", "status", "statefulset/redis", "--timeout=60s")
