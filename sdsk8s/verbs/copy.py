@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 
-from sdsk8s.backends.kubernetes.copy.endpoint import Endpoint, open_endpoint
+from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source, Target, download, upload
+from sdsk8s.backends.kubernetes.exec import V4, V5, exec_
 from sdsk8s.console.copy_progress import Meter
-from sdsk8s.errors import ClusterError, RefusedError, SdsError, UsageError, printable
+from sdsk8s.errors import ClusterError, RefusedError, SdsError, StepError, UsageError, printable
 from sdsk8s.model import kube, text
 from sdsk8s.model.copy_target import Remote, container_of, need_pods, parse_remote
 from sdsk8s.model.copying import MAX_BYTES
@@ -24,10 +24,14 @@ from sdsk8s.model.kube import Object
 from sdsk8s.model.mounts import Place, check_place, place
 from sdsk8s.model.names import COMPONENT, DRIFT, SUPERVISED
 from sdsk8s.model.parallel import together
-from sdsk8s.model.site import Site
 from sdsk8s.model.supervisord import supervisorctl
-from sdsk8s.site.folder import home_folder, load_site
 from sdsk8s.verbs.options import Options
+from sdsk8s.verbs.session import Session
+
+_RESTART_SECONDS = 600.0
+
+_AT_ONCE = 16
+_RESTART_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -67,67 +71,56 @@ def copy(request: Request, options: Options) -> int:
             "expected one of SRC and DST on this machine and the other in pods",
             next="write COMPONENT[/WORKLOAD]:PATH or pod/NAME:PATH; write ./NAME for a local name with a colon",
         )
-    site = load_site(home_folder(options.home))
-    options = replace(options, context=options.context or site.context)
-    endpoint = open_endpoint(options.context, options.kubeconfig, options.namespace or site.namespace)
+    session = Session(options)
     settings = Settings(
         request.delete, request.dry_run, request.skip_links,
         MAX_BYTES if request.max_bytes is None else request.max_bytes, protocols=protocols(),
     )  # fmt: skip
-    endpoint.begin()
     remote = src or dst
     assert remote is not None
     if dst is not None:
         local = Path(request.src).expanduser()
         source = Source.of(local, settings)
         path = dst.put(local.resolve().name)
-        pods = find_pods(endpoint, site, dst, request.pod)
+        pods = find_pods(session, dst, request.pod)
         job = Upload(source, path, tuple(pods), settings, request.container, request.ephemeral, request.restart)
-        done = upload_all(endpoint, job, options)
+        done = upload_all(session.cluster, job)
         _ = source.listing  # what is wrong with it is said once, not by every pod
     else:
-        pods = find_pods(endpoint, site, remote, request.pod)
-        done = _download_all(endpoint, remote, pods, request, settings)
+        pods = find_pods(session, remote, request.pod)
+        done = _download_all(session.cluster, remote, pods, request, settings)
     return report(done, options, dry_run=request.dry_run)
 
 
-def find_pods(endpoint: Endpoint, site: Site, remote: Remote, wanted: str) -> list[Object]:
-    """The pods that a target means. RefusedError when none is ready."""
+def find_pods(session: Session, remote: Remote, wanted: str) -> list[Object]:
+    """The pods that a target means. RefusedError when none is ready; ClusterError when there is no such pod."""
     if not remote.component:
-        code, pod = endpoint.get(endpoint.path(remote.part))
-        if code != 200:
-            raise ClusterError(
-                "pod not found" if code == 404 else "the pod cannot be read", target=f"pod {remote.part}",
-                words=str(pod.get("message", "")), next="sdsk8s status",
-            )  # fmt: skip
+        pod = session.cluster.get("Pod", remote.part)
+        if pod is None:
+            raise ClusterError("pod not found", target=f"pod {remote.part}", next="sdsk8s status")
         return [pod]
     from sdsk8s.model.logs import belongs, check_workload
-    from sdsk8s.site.catalogue import load_catalogue
 
-    component = load_catalogue(site.manifests).get(remote.component)
-    if site.where(component.name) != "kubernetes":
-        raise RefusedError(f"{component.name} does not run in the cluster (where: {site.where(component.name)})")
-    code, body = endpoint.get(f"{endpoint.path()}?labelSelector={quote(f'{COMPONENT}={component.name}')}")
-    if code != 200:
-        raise ClusterError("the pods cannot be listed", target=endpoint.host, words=str(body.get("message", "")))
-    pods = body.get("items") or []
+    component = session.catalogue.get(remote.component)
+    if session.site.where(component.name) != "kubernetes":
+        where = session.site.where(component.name)
+        raise RefusedError(f"{component.name} does not run in the cluster (where: {where})")
+    pods = session.cluster.list("Pod", f"{COMPONENT}={component.name}")
     check_workload(component, remote.part, pods)
     alive = [p for p in pods if (p.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
     return need_pods([p for p in alive if belongs(p, component, remote.part)], remote, wanted)
 
 
-def upload_all(endpoint: Endpoint, job: Upload, options: Options) -> dict[str, Outcome | SdsError]:
+def upload_all(cluster: Cluster, job: Upload) -> dict[str, Outcome | SdsError]:
     """To every pod at once. What is refused for one pod is refused before anything is sent to any."""
     places = {_name(p): place(p, container_of(p, job.container), job.path) for p in job.pods}
     for pod in job.pods:
         check_place(places[_name(pod)], f"pod {_name(pod)}: {job.path}", ephemeral=job.ephemeral)
     with Meter(len(job.pods)) as meter:
-        return together(
-            {_name(p): partial(_upload_one, endpoint, job, options, p, places[_name(p)], meter) for p in job.pods}
-        )
+        return together({_name(p): partial(_upload_one, cluster, job, p, places[_name(p)], meter) for p in job.pods})
 
 
-def _upload_one(endpoint: Endpoint, job: Upload, options: Options, pod: Object, at: Place, meter: Meter) -> Outcome:
+def _upload_one(cluster: Cluster, job: Upload, pod: Object, at: Place, meter: Meter) -> Outcome:
     to = target_of(pod, job.container)
 
     def allowed(real: str) -> int:
@@ -137,44 +130,37 @@ def _upload_one(endpoint: Endpoint, job: Upload, options: Options, pod: Object, 
         return found.limit
 
     own = at.kind in ("image", "code")
-    begin = partial(_mark, endpoint, options, pod, to.container, job.path, bool(at.mount)) if own else (lambda: None)
-    outcome = upload(endpoint, to, job.source, job.path, job.settings, meter, allowed, begin)
+    begin = partial(_mark, cluster, pod, to.container, job.path, bool(at.mount)) if own else (lambda: None)
+    outcome = upload(cluster, to, job.source, job.path, job.settings, meter, allowed, begin)
     wanted = job.restart if job.restart is not None else own
     supervised = (pod["metadata"].get("labels") or {}).get(SUPERVISED) == "true"
     if wanted and supervised and outcome.how:
         meter.note(to.pod, "restarting its programs")
-        _restart(endpoint, to)
+        _restart(cluster, to)
     return outcome
 
 
-def _mark(endpoint: Endpoint, options: Options, pod: Object, container: str, path: str, lasting: bool) -> None:
+def _mark(cluster: Cluster, pod: Object, container: str, path: str, lasting: bool) -> None:
     """The annotation comes first: a copy that is cut off later must not go unseen."""
-    from sdsk8s.backends.kubernetes.connect import connect
     from sdsk8s.model.drift import mark
     from sdsk8s.runner.journal import who
 
-    cluster = connect(options.context, options.kubeconfig, endpoint.namespace)
     value = mark(pod, container, [path], who(), lasting=lasting)
     cluster.patch("Pod", _name(pod), {"metadata": {"annotations": {DRIFT: value}}})
 
 
-def _restart(endpoint: Endpoint, to: Target) -> None:
-    from sdsk8s.backends.kubernetes.copy.stream import Stream
-    from sdsk8s.errors import StepError
-
-    stream = Stream(endpoint, to.pod, to.container, list(supervisorctl("restart", "all")))
-    stream.close_input()
-    said = stream.rest().decode(errors="replace")
-    stream.shut()
-    if stream.code:
+def _restart(cluster: Cluster, to: Target) -> None:
+    done = exec_(cluster, to.pod, to.container, list(supervisorctl("restart", "all")), timeout=_RESTART_SECONDS)
+    if done.code:
         raise StepError(
-            "the copy is complete, but restarting the programs failed", target=stream.where,
-            words=said or bytes(stream.stderr).decode(errors="replace"), next=f"sdsk8s logs {to.pod}",
+            "the copy is complete, but restarting the programs failed",
+            target=f"pod {to.pod}, container {to.container}",
+            words=(done.stdout or done.stderr).decode(errors="replace").strip(), next=f"sdsk8s logs {to.pod}",
         )  # fmt: skip
 
 
 def _download_all(
-    endpoint: Endpoint, remote: Remote, pods: list[Object], request: Request, settings: Settings
+    cluster: Cluster, remote: Remote, pods: list[Object], request: Request, settings: Settings
 ) -> dict[str, Outcome | SdsError]:
     """From one pod to DST; from several to DST/POD each."""
     to = Path(request.dst).expanduser()
@@ -185,7 +171,7 @@ def _download_all(
         for pod in pods:
             place_ = to if len(pods) == 1 else to / _name(pod)
             jobs[_name(pod)] = partial(
-                download, endpoint, target_of(pod, request.container), remote.path, place_, settings, meter
+                download, cluster, target_of(pod, request.container), remote.path, place_, settings, meter
             )
         return together(jobs)
 
@@ -266,6 +252,4 @@ def _name(pod: Object) -> str:
 
 
 def protocols() -> tuple[str, ...]:
-    from sdsk8s.backends.kubernetes.copy.stream import V4, V5
-
     return (V4,) if os.environ.get("SDS_EXEC_PROTOCOL") == "v4" else (V5, V4)

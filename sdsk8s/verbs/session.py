@@ -1,6 +1,7 @@
 """What a verb works with: options, Console, site, catalogue, cluster and images, each made when first asked for.
 
-The back ends are imported here and when they are asked for: a verb's help, and a verb that needs no cluster, load none.
+The back ends and the catalogue are imported here and when they are asked for: a verb's help, and a verb that needs no
+cluster, load no back end; a copy to a pod loads no catalogue.
 """
 
 from __future__ import annotations
@@ -12,11 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from sdsk8s.console.console import Console
 from sdsk8s.errors import ConfigError
-from sdsk8s.model.catalogue import Catalogue
-from sdsk8s.model.component import Component
 from sdsk8s.model.observed import Observed
 from sdsk8s.model.site import Site
-from sdsk8s.site.catalogue import load_catalogue
 from sdsk8s.site.folder import home_folder, load_site
 from sdsk8s.verbs.options import Options
 
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
     from sdsk8s.backends.docker.images import Images
     from sdsk8s.backends.kubernetes.api import Cluster
     from sdsk8s.backends.kubernetes.history import History
+    from sdsk8s.model.catalogue import Catalogue
+    from sdsk8s.model.component import Component
 
 
 class Session:
@@ -41,6 +41,8 @@ class Session:
     @cached_property
     def catalogue(self) -> Catalogue:
         """ConfigError when site.yaml names a component that it does not have."""
+        from sdsk8s.site.catalogue import load_catalogue
+
         found = load_catalogue(self.site.manifests)
         for name in self.site.components:
             if name not in found.components:
@@ -66,7 +68,7 @@ class Session:
 
     @cached_property
     def cluster(self) -> Cluster:
-        from sdsk8s.backends.kubernetes.connect import connect
+        from sdsk8s.backends.kubernetes.kubeconfig import connect
 
         return connect(self.site.context, self.options.kubeconfig, self.site.namespace)
 

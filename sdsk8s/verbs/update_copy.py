@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import stat
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from sdsk8s.backends.docker.context import source_files
-from sdsk8s.backends.kubernetes.copy.endpoint import Endpoint, open_endpoint
-from sdsk8s.backends.kubernetes.copy.stream import Stream
+from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source
+from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.errors import ClusterError, RefusedError, SdsError, StepError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
@@ -36,7 +35,6 @@ def update_copy(names: tuple[str, ...], options: Options) -> int:
     RefusedError for a component that is not rendered with `develop`, before anything is copied.
     """
     session = Session(options)
-    options = dataclasses.replace(options, context=session.site.context)
     chosen = list({c.name: c for n in names for c in session.catalogue.select(n) if c.images}.values())
     if names == ("all",):
         chosen = [c for c in chosen if session.site.develop(c.name)]
@@ -53,13 +51,12 @@ def update_copy(names: tuple[str, ...], options: Options) -> int:
         if not session.console.confirm("copy code into the running pods of", ", ".join(c.name for c in chosen)):
             session.console.note("not confirmed: nothing was changed")
             return 0
-    endpoint = open_endpoint(session.site.context, options.kubeconfig, session.site.namespace)
-    codes = [_update_one(session, endpoint, c, options) for c in chosen]
+    codes = [_update_one(session, c, options) for c in chosen]
     return max(codes)
 
 
-def _update_one(session: Session, endpoint: Endpoint, component: Component, options: Options) -> int:
-    pods = find_pods(endpoint, session.site, Remote(component.name, "", CODE), "")
+def _update_one(session: Session, component: Component, options: Options) -> int:
+    pods = find_pods(session, Remote(component.name, "", CODE), "")
     done: dict[str, Outcome | SdsError] = {}
     specs = [s for s in component.images.values() if s.packages]
     for spec in specs:
@@ -68,14 +65,14 @@ def _update_one(session: Session, endpoint: Endpoint, component: Component, opti
         settings = Settings(
             delete=True, dry_run=options.dry_run, within=spec.packages, keep=_links(spec), protocols=protocols()
         )
-        found = upload_all(endpoint, Upload(source, CODE, mine, settings, ephemeral=True), options)
+        found = upload_all(session.cluster, Upload(source, CODE, mine, settings, ephemeral=True))
         done |= found
         for pod in mine:
             to_name = kube.name(pod)
             result = found[to_name]
             supervised = (pod["metadata"].get("labels") or {}).get(SUPERVISED) == "true"
             if isinstance(result, Outcome) and result.how and not supervised:
-                failed = _restart_container(endpoint, pod)
+                failed = _restart_container(session.cluster, pod)
                 if failed:
                     done[to_name] = failed
     return report(done, options, dry_run=options.dry_run)
@@ -111,24 +108,22 @@ def _runs(pod: Object, spec: ImageSpec) -> bool:
     return reference.rpartition("/")[2].partition(":")[0] == spec.name
 
 
-def _restart_container(endpoint: Endpoint, pod: Object) -> SdsError | None:
+def _restart_container(cluster: Cluster, pod: Object) -> SdsError | None:
     """End process 1 and wait: the kubelet starts the container again, and the volume with the code is still there.
 
     One pod after the other, so that the rest of them serves meanwhile. The error says that the old code still runs.
     """
     to = target_of(pod, "")
-    stream = Stream(endpoint, to.pod, to.container, ["python3", "-I", "-S", "-c", "import os;os.kill(1,15)"])
-    stream.close_input()
-    with suppress(ClusterError):
-        stream.rest()
-    stream.shut()
+    with suppress(ClusterError):  # the connection may end with the container
+        exec_(cluster, to.pod, to.container, ["python3", "-I", "-S", "-c", "import os;os.kill(1,15)"])
     end = time.monotonic() + _RESTART_SECONDS
     while time.monotonic() < end:
-        code, now = endpoint.get(endpoint.path(to.pod))
-        if code == 200 and instance(now, to.container) != instance(pod, to.container) and is_ready(now):
+        now = cluster.get("Pod", to.pod)
+        if now is not None and instance(now, to.container) != instance(pod, to.container) and is_ready(now):
             return None
         time.sleep(0.5)
     return StepError(
-        "the code was copied, but the container did not become ready in time", target=stream.where,
+        "the code was copied, but the container did not become ready in time",
+        target=f"pod {to.pod}, container {to.container}",
         words=f"after {_RESTART_SECONDS:.0f} s; process 1 must end on TERM", next=f"sdsk8s logs {to.pod}",
     )  # fmt: skip

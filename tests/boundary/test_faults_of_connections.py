@@ -16,7 +16,6 @@ from kubernetes import client
 
 from sdsk8s.backends.kubernetes.access import review
 from sdsk8s.backends.kubernetes.api import Cluster
-from sdsk8s.backends.kubernetes.copy.endpoint import Endpoint
 from sdsk8s.backends.kubernetes.copy.transfer import Settings, Source, Target, upload
 from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.backends.kubernetes.failures import ApiError
@@ -88,9 +87,9 @@ def only(token: str) -> Any:
 def test_credentials_are_read_again_once_when_they_expire(api: FakeApiServer) -> None:
     loads: list[int] = []
 
-    def load() -> tuple[Any, str]:
+    def load() -> Any:
         loads.append(1)
-        return configuration(api.url, "fresh"), ""
+        return configuration(api.url, "fresh")
 
     cluster = Cluster(configuration(api.url, "stale"), "sds", load)
     api.faults.append(only("fresh"))
@@ -105,9 +104,9 @@ def test_credentials_are_read_again_once_when_they_expire(api: FakeApiServer) ->
 def test_many_threads_share_one_renewal(api: FakeApiServer) -> None:
     loads: list[int] = []
 
-    def load() -> tuple[Any, str]:
+    def load() -> Any:
         loads.append(1)
-        return configuration(api.url, "fresh"), ""
+        return configuration(api.url, "fresh")
 
     cluster = Cluster(configuration(api.url, "stale"), "sds", load)
     api.faults.append(only("fresh"))
@@ -131,7 +130,7 @@ def test_a_context_that_was_switched_in_the_meantime_is_not_followed(api: FakeAp
     other = FakeApiServer()
     other.objects[PODS] = {}
     try:
-        cluster = Cluster(configuration(api.url, "stale"), "sds", lambda: (configuration(other.url, "x"), ""))
+        cluster = Cluster(configuration(api.url, "stale"), "sds", lambda: configuration(other.url, "x"))
         api.faults.append(only("fresh"))
         with pytest.raises(ApiError, match="credentials"):
             cluster.list("Pod")
@@ -141,9 +140,10 @@ def test_a_context_that_was_switched_in_the_meantime_is_not_followed(api: FakeAp
 
 
 def test_words_of_a_plugin_that_fails_are_shown_with_the_refusal(api: FakeApiServer) -> None:
-    cluster = Cluster(
-        configuration(api.url, "stale"), "sds", lambda: (configuration(api.url, "stale2"), "exec: session expired")
-    )
+    def load() -> Any:
+        raise ClusterError("the credentials plug-in failed", words="session expired")
+
+    cluster = Cluster(configuration(api.url, "stale"), "sds", load)
     api.faults.append(only("fresh"))
     with pytest.raises(ApiError) as err:
         cluster.list("Pod")
@@ -157,7 +157,7 @@ def test_a_server_that_restarts_is_waited_for_even_by_a_create(api: FakeApiServe
     cluster.list("Pod")
     port = api.http.server_port
     api.close()
-    cluster.transport._client.pool_manager.clear()
+    cluster.connection._client.pool_manager.clear()
     again: list[FakeApiServer] = []
     later(2, lambda: again.append(FakeApiServer(port)))
     try:
@@ -313,7 +313,7 @@ def test_waits_survive_a_restart_of_the_server(api: FakeApiServer, cluster: Clus
 def test_a_server_that_stays_away_ends_the_wait(
     api: FakeApiServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sdsk8s.backends.kubernetes.transport.RETRY_SECONDS", 1.0)
+    monkeypatch.setattr("sdsk8s.backends.kubernetes.connection.RETRY_SECONDS", 1.0)
     api.put(DEPLOYMENTS, deployment(0))
     later(0.5, lambda: api.faults.append(lambda h: h.status(503, "ServiceUnavailable", "etcd is gone") or True))
     with pytest.raises(ClusterError) as err:
@@ -403,7 +403,7 @@ def test_exec_that_is_cut_is_an_error_and_no_success(api: FakeApiServer, cluster
     with pytest.raises(ClusterError, match="connection to the command was cut"):
         exec_(cluster, "p", "main", ["true"])
     api.drop(PODS, "p")
-    with pytest.raises(ClusterError, match="pod went away"):
+    with pytest.raises(ClusterError, match="pod was deleted"):
         exec_(cluster, "p", "main", ["true"])
 
 
@@ -430,7 +430,7 @@ def test_exec_is_begun_again_while_the_server_starts(api: FakeApiServer, cluster
 
 
 def test_exec_with_expired_credentials(api: FakeApiServer) -> None:
-    cluster = Cluster(configuration(api.url, "stale"), "sds", lambda: (configuration(api.url, "fresh"), ""))
+    cluster = Cluster(configuration(api.url, "stale"), "sds", lambda: configuration(api.url, "fresh"))
     api.faults.append(only("fresh"))
     serve(api, lambda h: h.frame(3, SUCCESS))
     assert exec_(cluster, "p", "main", ["true"]).code == 0
@@ -448,8 +448,8 @@ def test_a_silent_server_does_not_hold_exec_for_ever(api: FakeApiServer, cluster
     ("words", "phase", "what", "says"),
     [
         ('exec: "python3": executable file not found in $PATH', "Running", "has no python3", "executable file"),
-        ('container not found ("main")', "Failed", "the pod went away", "Evicted: its volume is full"),
-        ('container not found ("main")', "", "the pod went away", "container not found"),
+        ('container not found ("main")', "Failed", "the pod ended during", "Evicted: its volume is full"),
+        ('container not found ("main")', "", "the pod was deleted", "container not found"),
     ],
 )
 def test_a_copy_tells_an_ended_container_from_one_without_python(
@@ -466,7 +466,7 @@ def test_a_copy_tells_an_ended_container_from_one_without_python(
     source = Source.of(tmp_path / "f", Settings())
     with pytest.raises(StepError, match=what) as err:
         upload(
-            Endpoint(api.url, "sds", None, {}), Target("p", "main", "u"), source, "/data/f", Settings(), Silent(),
+            Cluster(configuration(api.url), "sds"), Target("p", "main", "u"), source, "/data/f", Settings(), Silent(),
             lambda real: None,
         )  # fmt: skip
     assert says in err.value.words
@@ -478,16 +478,3 @@ class Silent:
     def planned(self, pod: str, plan: object) -> None: ...
     def moved(self, pod: str, size: int, name: str) -> None: ...
     def note(self, pod: str, text: str) -> None: ...
-
-
-def test_a_connection_that_is_begun_early_is_taken_and_a_failed_one_is_made_again(api: FakeApiServer) -> None:
-    endpoint = Endpoint(api.url, "sds", None, {})
-    endpoint.begin()
-    thread, made = endpoint._begun[0]
-    thread.join()
-    with endpoint.connect() as first, endpoint.connect() as second:
-        assert first is made[0] and second is not first and endpoint._begun == []
-    gone = Endpoint("http://127.0.0.1:1", "sds", None, {})
-    gone.begin()
-    with pytest.raises(OSError, match="refused"):
-        gone.connect()

@@ -15,9 +15,9 @@ from conftest import Lab, at_most, eventually
 
 from sdsk8s.backends.kubernetes.access import NEEDS, review, role
 from sdsk8s.backends.kubernetes.api import Cluster
-from sdsk8s.backends.kubernetes.connect import connect
 from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.backends.kubernetes.failures import ApiError
+from sdsk8s.backends.kubernetes.kubeconfig import connect
 from sdsk8s.backends.kubernetes.leases import Lock
 from sdsk8s.backends.kubernetes.snapshot import KINDS, snapshot
 from sdsk8s.backends.kubernetes.wait import wait
@@ -335,7 +335,7 @@ def test_pod_deleted_under_a_command(cluster: Cluster, shell: str) -> None:
         done = exec_(cluster, shell, "main", ["sleep", "60"], timeout=50)
         assert done.code != 0
     except ClusterError as err:
-        assert "went away" in err.what or "cut" in err.what or err.words
+        assert "was deleted" in err.what or "cut" in err.what or err.words
     assert time.monotonic() - start < at_most(40)
 
 
@@ -378,9 +378,9 @@ def test_the_role_that_doctor_prints_is_what_the_verb_needs(cluster: Cluster, la
         body={"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}},
     )["status"]["token"]  # fmt: skip
     limited = connect(kubeconfig=lab.kubeconfig, namespace=space)
-    limited.transport.configuration.cert_file = limited.transport.configuration.key_file = None
-    limited.transport.configuration.api_key["BearerToken"] = f"Bearer {token}"
-    limited = Cluster(limited.transport.configuration, space)
+    limited.connection.configuration.cert_file = limited.connection.configuration.key_file = None
+    limited.connection.configuration.api_key["BearerToken"] = f"Bearer {token}"
+    limited = Cluster(limited.connection.configuration, space)
     assert review(limited, NEEDS[verb]) == NEEDS[verb]
     with pytest.raises(ApiError) as err:
         snapshot(limited, ("Pod",))

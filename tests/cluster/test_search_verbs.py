@@ -10,8 +10,8 @@ import pytest
 from conftest import System, as_published, eventually
 
 from sdsk8s.backends.http import Search
-from sdsk8s.backends.kubernetes.connect import connect
 from sdsk8s.backends.kubernetes.forward import forward
+from sdsk8s.backends.kubernetes.kubeconfig import connect
 
 SPEC = {"id": "job-t:1", "container": "t:1", "dependency_images": []}
 INPUT = {"id": "io-t:1", "job-specification": "job-t:1", "component": "tosca", "allowed_accounts": ["me"]}

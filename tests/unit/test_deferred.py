@@ -21,7 +21,7 @@ def python(text: str, path: Path | None = None) -> list[str]:
 def test_the_classes_of_the_api_groups_are_loaded_when_one_is_used() -> None:
     text = """
 import sys
-import sdsk8s.backends.kubernetes.connect
+import sdsk8s.backends.kubernetes.kubeconfig
 print(sum(name.startswith("kubernetes.client.models.") for name in sys.modules))
 import kubernetes
 from kubernetes import client, watch

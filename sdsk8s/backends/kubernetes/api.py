@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
+from sdsk8s.backends.kubernetes.connection import Connection, Load, lines
 from sdsk8s.backends.kubernetes.failures import ApiError, FieldConflict
 from sdsk8s.backends.kubernetes.kinds import KINDS, Kind, discovered, path, root
 from sdsk8s.backends.kubernetes.ownership import adopted
-from sdsk8s.backends.kubernetes.transport import Load, Transport, lines
 from sdsk8s.errors import ClusterError
 from sdsk8s.model.names import FIELD_MANAGER, unknown
 
@@ -36,22 +36,22 @@ class Cluster:
     """Safe to use from several threads; within() gives another namespace over the same connections."""
 
     def __init__(
-        self, configuration: Any, namespace: str, load: Load | None = None, *, transport: Transport | None = None
+        self, configuration: Any, namespace: str, load: Load | None = None, *, connection: Connection | None = None
     ) -> None:
         self.namespace = namespace
-        self.transport = transport or Transport(configuration, load)
+        self.connection = connection or Connection(configuration, load)
         self._found: dict[tuple[str, str], Kind] = {}
 
     def within(self, namespace: str) -> Cluster:
-        return Cluster(None, namespace, transport=self.transport)
+        return Cluster(None, namespace, connection=self.connection)
 
     @property
     def host(self) -> str:
-        return self.transport.host
+        return self.connection.host
 
     def now(self) -> datetime:
         """The server's clock, to a second."""
-        return self.transport.now()
+        return self.connection.now()
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -98,7 +98,7 @@ class Cluster:
             "timeoutSeconds": str(seconds),
         }
         query |= {k: v for k, v in (("labelSelector", selector), ("fieldSelector", field)) if v}
-        response = self.transport.stream(self.path(kind), query=query, read_timeout=seconds + 10)
+        response = self.connection.stream(self.path(kind), query=query, read_timeout=seconds + 10)
         for line in lines(response, partial=False):
             try:
                 event = json.loads(line)
@@ -132,7 +132,9 @@ class Cluster:
         if since is not None:
             query["sinceSeconds"] = str(since)
         query |= {k: "true" for k, v in (("follow", follow), ("previous", previous), ("timestamps", timestamps)) if v}
-        response = self.transport.stream(self.path("Pod", pod, "log"), query=query, read_timeout=None if follow else 60)
+        response = self.connection.stream(
+            self.path("Pod", pod, "log"), query=query, read_timeout=None if follow else 60
+        )
         for line in lines(response, partial=True):
             yield line.decode(errors="replace")
 
@@ -224,11 +226,11 @@ class Cluster:
     def proxy_get(self, service: str, port: int | str, url_path: str, timeout: float = 10) -> tuple[int, bytes]:
         """GET through the API server's service proxy: (status, body). ClusterError when it does not answer."""
         where = f"{self.path('Service', f'{service}:{port}', 'proxy')}/{url_path.lstrip('/')}"
-        return self.transport.once("GET", where, timeout)
+        return self.connection.once("GET", where, timeout)
 
     def request(self, method: str, url: str, **kw: Any) -> Object:
-        """One JSON request by its path; see Transport.request."""
-        return self.transport.request(method, url, **kw)
+        """One JSON request by its path; see Connection.request."""
+        return self.connection.request(method, url, **kw)
 
     # -- kinds -------------------------------------------------------------------------------------------------
 

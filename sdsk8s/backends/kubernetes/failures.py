@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import urllib3
-
+from sdsk8s.backends.kubernetes.library import urllib3
 from sdsk8s.errors import ClusterError
 
 _CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]*)"')

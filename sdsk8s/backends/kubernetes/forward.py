@@ -5,21 +5,23 @@ Protocol: channel 0 is data, channel 1 an error text; the first frame of each sa
 
 from __future__ import annotations
 
+import logging
+import select
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import websocket
-
 from sdsk8s.backends.kubernetes.api import Cluster
-from sdsk8s.backends.kubernetes.exec import connect_socket
+from sdsk8s.backends.kubernetes.websocket import Cut, WebSocket
 from sdsk8s.errors import ClusterError
 
-_DATA, _ERROR = 0, 1
+log = logging.getLogger("sdsk8s.forward")
+_DATA = 0
 _PIECE = 128 * 1024
-_CUT = (websocket.WebSocketException, OSError)
+_AHEAD = 1024 * 1024
+_START_SECONDS = 10.0
 
 
 @contextmanager
@@ -63,44 +65,62 @@ def _serve(cluster: Cluster, listener: socket.socket, pod: str, port: int, stop:
         threading.Thread(target=_join, args=(cluster, client, pod, port), daemon=True, name="forward-one").start()
 
 
+class _Tunnel(WebSocket):
+    """One connection to a port. The first frame of each channel only says which port it is."""
+
+    duplex = True
+    words = b""
+
+    def __init__(self, cluster: Cluster, pod: str, port: int) -> None:
+        url = cluster.path("Pod", pod, "portforward") + f"?ports={port}"
+        reply = cluster.connection.switch(url, ("v4.channel.k8s.io",), _START_SECONDS)
+        super().__init__(reply, cluster.connection.secure, f"pod {pod}, port {port}", _DATA)
+        self.exactly(2)
+
+    def other(self, channel: int, data: memoryview) -> None:
+        """An error text: whatever it says, this connection is of no more use."""
+        self.words += bytes(data)
+        if len(self.words) > 2:
+            raise Cut("the port cannot be reached", target=self.where, words=self.words[2:].decode(errors="replace"))
+
+
 def _join(cluster: Cluster, client: socket.socket, pod: str, port: int) -> None:
     """One connection. What goes wrong ends it: the client sees a closed connection, as from any server."""
+    tunnel: _Tunnel | None = None
     try:
-        url = cluster.path("Pod", pod, "portforward") + f"?ports={port}"
-        tunnel = connect_socket(cluster, url, f"pod {pod}, port {port}", ("v4.channel.k8s.io",))
-    except ClusterError:
-        client.close()
-        return
-    tunnel.settimeout(None)
-    threading.Thread(target=_upstream, args=(client, tunnel), daemon=True, name="forward-up").start()
-    seen: set[int] = set()
-    try:
-        while True:
-            opcode, frame = tunnel.recv_data_frame(True)
-            if opcode == websocket.ABNF.OPCODE_CLOSE:
-                return
-            if opcode not in (websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_TEXT) or not frame.data:
-                continue
-            channel, data = frame.data[0], bytes(frame.data[1:])
-            if channel not in seen:
-                seen.add(channel)  # the port's number
-                continue
-            if channel == _ERROR:
-                return
-            client.sendall(data)
-    except _CUT:
-        return
+        tunnel = _Tunnel(cluster, pod, port)
+        client.setblocking(False)
+        _pump(client, tunnel)
+    except (ClusterError, OSError) as err:
+        log.debug("pod %s, port %d: %s", pod, port, err)
     finally:
         client.close()
-        tunnel.shutdown()
+        if tunnel is not None:
+            tunnel.shut()
 
 
-def _upstream(client: socket.socket, tunnel: Any) -> None:
-    try:
-        while data := client.recv(_PIECE):
-            tunnel.send_binary(bytes([_DATA]) + data)
-    except _CUT:
-        pass
-    finally:
-        # The protocol cannot say "no more from here": the whole connection ends.
-        tunnel.shutdown()
+def _pump(client: socket.socket, tunnel: _Tunnel) -> None:
+    """Both directions, until either side ends: the protocol cannot say "no more from here"."""
+    waiting = bytearray()  # for a client that reads more slowly than the pod sends
+    while True:
+        ready = tunnel.waiting() and len(waiting) < _AHEAD
+        sources: list[Any] = [client] if ready or len(waiting) >= _AHEAD else [client, tunnel]
+        readable, writable, _ = select.select(sources, [client] if waiting else [], [], 0 if ready else None)
+        if writable:
+            del waiting[: client.send(waiting)]
+        if client in readable:
+            data = client.recv(_PIECE)
+            if not data:
+                return
+            tunnel.write(data)
+            tunnel.flush()
+        if ready or tunnel in readable:
+            found = tunnel.piece(_PIECE)
+            if found is None:
+                continue
+            if not found:
+                while waiting:
+                    select.select([], [client], [])
+                    del waiting[: client.send(waiting)]
+                return
+            waiting += found

@@ -9,9 +9,11 @@ from functools import cache
 from importlib.util import MAGIC_NUMBER
 from typing import Any
 
+from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.copy import agent
-from sdsk8s.backends.kubernetes.copy.endpoint import Endpoint
-from sdsk8s.backends.kubernetes.copy.stream import V4, V5, Cut, NotStarted, Stream
+from sdsk8s.backends.kubernetes.exec import V4, V5, Command, NotStarted, Stream
+from sdsk8s.backends.kubernetes.failures import ApiError
+from sdsk8s.backends.kubernetes.websocket import Cut
 from sdsk8s.errors import RefusedError, StepError
 from sdsk8s.model.copying import CopyPlan, Listing, parse_listing
 
@@ -35,10 +37,15 @@ def _source() -> tuple[bytes, bytes]:
 class Agent:
     """A running agent. NotStarted when the container has no python3; Cut when the connection is lost."""
 
-    def __init__(self, endpoint: Endpoint, pod: str, container: str, protocols: Sequence[str] = (V5, V4)) -> None:
+    def __init__(self, cluster: Cluster, pod: str, container: str, protocols: Sequence[str] = (V5, V4)) -> None:
         text, code = _source()
         argv = ["python3", "-I", "-S", "-c", _BOOT, str(len(text)), str(len(code)), MAGIC_NUMBER.hex()]
-        self.stream = Stream(endpoint, pod, container, argv, protocols)
+        try:
+            self.stream = Stream(cluster, Command(pod, container, argv, protocols=protocols))
+        except ApiError as err:
+            if err.code == 500:  # the node's words about a container that restarts
+                raise Cut(err.what, target=err.target, words=err.words) from None
+            raise
         self.stream.write(text + code)
         self.index: Mapping[str, int] = {}
 

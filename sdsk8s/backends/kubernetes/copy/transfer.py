@@ -12,10 +12,12 @@ from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
+from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.copy import agent
 from sdsk8s.backends.kubernetes.copy.agent_client import Agent
-from sdsk8s.backends.kubernetes.copy.endpoint import Endpoint
-from sdsk8s.backends.kubernetes.copy.stream import BLOCK, V4, V5, Cut, NotStarted
+from sdsk8s.backends.kubernetes.exec import V4, V5, NotStarted
+from sdsk8s.backends.kubernetes.retry import Backoff
+from sdsk8s.backends.kubernetes.websocket import BLOCK, Cut
 from sdsk8s.errors import ClusterError, StepError
 from sdsk8s.model.copying import (
     MAX_BYTES,
@@ -199,7 +201,7 @@ class Source:
 
 
 def upload(
-    endpoint: Endpoint, to: Target, source: Source, path: str, settings: Settings, progress: Progress,
+    cluster: Cluster, to: Target, source: Source, path: str, settings: Settings, progress: Progress,
     allowed: Callable[[str], int], begin: Callable[[], None] = lambda: None,
 ) -> Outcome:  # fmt: skip
     """Copy into one pod. allowed: bytes that may be written to the path that is really written to, or RefusedError.
@@ -208,7 +210,7 @@ def upload(
     """
 
     def once() -> Outcome:
-        far = Agent(endpoint, to.pod, to.container, settings.protocols)
+        far = Agent(cluster, to.pod, to.container, settings.protocols)
         try:
             target = far.look(path)
             target = replace(target, free=min(target.free, allowed(target.real)))
@@ -230,7 +232,7 @@ def upload(
         finally:
             far.stream.shut()
 
-    return _persist(endpoint, to, once, progress)
+    return _persist(cluster, to, once, progress)
 
 
 def _push(
@@ -259,11 +261,11 @@ def _push(
     return far.commit(plan, laid=laid, put=bool(todo))
 
 
-def download(endpoint: Endpoint, of: Target, path: str, to: Path, settings: Settings, progress: Progress) -> Outcome:
+def download(cluster: Cluster, of: Target, path: str, to: Path, settings: Settings, progress: Progress) -> Outcome:
     """Copy out of one pod. Whatever it sends is checked; it can name no place outside of `to`."""
 
     def once() -> Outcome:
-        far = Agent(endpoint, of.pod, of.container, settings.protocols)
+        far = Agent(cluster, of.pod, of.container, settings.protocols)
         try:
             far.ask(do="list", path=path)
             near = parse_listing(agent.listing(str(to)), str(to))
@@ -288,7 +290,7 @@ def download(endpoint: Endpoint, of: Target, path: str, to: Path, settings: Sett
         finally:
             far.stream.shut()
 
-    return _persist(endpoint, of, once, progress)
+    return _persist(cluster, of, once, progress)
 
 
 def _pull(
@@ -307,7 +309,7 @@ def _pull(
 
                 def fill(view: memoryview, name: str = name) -> int:
                     if far.stream.into(view) < len(view):
-                        raise far.stream._early()
+                        raise far.stream.early()
                     progress.moved(pod, len(view), name)
                     return len(view)
 
@@ -339,9 +341,9 @@ def _offset(staged: Mapping[str, int], e: Entry) -> int:
     return have if 0 < have <= e.size and e.size > agent.SMALL else 0
 
 
-def _persist(endpoint: Endpoint, to: Target, once: Callable[[], Outcome], progress: Progress) -> Outcome:
+def _persist(cluster: Cluster, to: Target, once: Callable[[], Outcome], progress: Progress) -> Outcome:
     """Again after a cut connection, from where it broke off; not when the pod has gone."""
-    start, tries, silent, pause = time.monotonic(), 0, 0, 0.3
+    start, tries, silent, backoff = time.monotonic(), 0, 0, Backoff(first=0.3, longest=5.0)
     while True:
         tries += 1
         try:
@@ -353,25 +355,24 @@ def _persist(endpoint: Endpoint, to: Target, once: Callable[[], Outcome], progre
                 next="--container NAME: another container of the pod that has python3 and mounts the same volume",
             ) from None  # fmt: skip
         except Cut as err:
-            _still_there(endpoint, to, err)
+            _still_there(cluster, to, err)
             silent += err.silent
             if tries == _TRIES or silent == 2:
                 raise
             progress.note(to.pod, f"{err.what}{f' ({err.words})' if err.words else ''}; going on")
-            time.sleep(pause)
-            pause = min(pause * 2, 5)
+            backoff.pause(float("inf"))
 
 
-def _still_there(endpoint: Endpoint, to: Target, cut: Cut) -> None:
+def _still_there(cluster: Cluster, to: Target, cut: Cut) -> None:
     try:
-        code, pod = endpoint.get(endpoint.path(to.pod))
+        pod = cluster.get("Pod", to.pod)
     except ClusterError:
         return
-    meta, status = (pod.get("metadata") or {}, pod.get("status") or {}) if code == 200 else ({}, {})
+    meta, status = (pod.get("metadata") or {}, pod.get("status") or {}) if pod is not None else ({}, {})
     ended = status.get("phase") in ("Succeeded", "Failed")
-    if code == 404 or ended or meta.get("deletionTimestamp") or (code == 200 and meta.get("uid") != to.uid):
+    if pod is None or ended or meta.get("deletionTimestamp") or meta.get("uid") != to.uid:
         why = ": ".join(str(status[k]) for k in ("reason", "message") if status.get(k)) if ended else ""
         raise StepError(
-            "the pod went away under the copy", target=f"pod {to.pod}", words=why or cut.words,
-            next="sdsk8s status, then the same copy again",
+            "the pod was deleted during the copy" if not ended else "the pod ended during the copy",
+            target=f"pod {to.pod}", words=why or cut.words, next="sdsk8s status, then the same copy again",
         ) from None  # fmt: skip
