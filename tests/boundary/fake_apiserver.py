@@ -9,10 +9,12 @@ import base64
 import hashlib
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -30,7 +32,8 @@ class FakeApiServer:
     skew      seconds by which the server's clock is ahead of ours
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, certificate: tuple[Path, Path] | None = None) -> None:
+        """certificate: (certificate, key) in PEM files, to speak TLS."""
         self.skew = 0.0
         self.objects: dict[str, dict[str, dict[str, Any]]] = {}
         self.version = 100
@@ -46,9 +49,15 @@ class FakeApiServer:
             api = server
 
         self.http = Server(("127.0.0.1", port), Bound)
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(*certificate)
+            # The handshake is the handler's, so that a client that makes none holds nobody up.
+            self.http.socket = tls.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        self.port = self.http.server_port
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
 
     def close(self) -> None:
         self.http.shutdown()
