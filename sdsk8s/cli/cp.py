@@ -8,7 +8,6 @@ import click
 
 from sdsk8s.cli.end import end
 from sdsk8s.cli.options import site_options
-from sdsk8s.verbs.copy import Request, copy
 from sdsk8s.verbs.options import Options
 
 _OWN = ("delete", "dry_run", "pod", "container", "ephemeral", "restart", "skip_links", "max_bytes")
@@ -32,5 +31,7 @@ def cp(src: str, dst: str, **kw: Any) -> None:
     Only what differs is sent, everything is checked by sha256, and the target is switched when all of it is there.
     DST names the copy itself; a DST that ends in / is a folder to put SRC into.
     """
+    from sdsk8s.verbs.copy import Request, copy  # loads the libraries of the connection
+
     request = Request(src, dst, **{name: kw.pop(name) for name in _OWN})
     end(copy(request, Options(**kw)))
