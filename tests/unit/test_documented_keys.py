@@ -12,7 +12,16 @@ import yaml
 
 from sdsk8s.errors import ConfigError
 from sdsk8s.model import bundle, image, site
-from sdsk8s.model.component import Check, Component, ConfigFile, Hook, Machine, SecretKeys, Service, component_from_dict
+from sdsk8s.model.component import (
+    Component,
+    ConfigFile,
+    HealthCheck,
+    Hook,
+    Machine,
+    SecretKeys,
+    Service,
+    component_from_dict,
+)
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = (REFERENCE / "component-yaml.md").read_text()
@@ -47,7 +56,7 @@ ACCEPTED = {
     ("images", 0): set(image._KEYS),
     ("config", 0): names(ConfigFile),
     ("secrets", 0): names(SecretKeys),
-    ("check", 0): names(Check),
+    ("check", 0): names(HealthCheck),
     ("reset", 0): names(Hook, within="in"),
     ("bundle", 0): bundle._KEYS,
     ("bundle", 1): bundle._FILE_KEYS,
