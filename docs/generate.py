@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from legacy_shim.verbs.help import Entry, entries
+from legacy_shim.verbs.help import HelpEntry, entries
 from sdsk8s.verbs.options import TWINS
 
 DOCS = Path(__file__).parent
@@ -23,7 +23,7 @@ VARIABLES = ", ".join(TWINS.values())
 CODES = {"0": "done, or the question was answered with no", "1": "failed", "2": "bad command line"}
 
 
-def guide(verbs: list[Entry]) -> str:
+def guide(verbs: list[HelpEntry]) -> str:
     out = [
         "# Operator's guide: the old verbs and what they do now",
         "",
@@ -66,7 +66,7 @@ def lines(text: str, first: str = "", others: str = "") -> list[str]:
     )
 
 
-def man(verbs: list[Entry]) -> str:
+def man(verbs: list[HelpEntry]) -> str:
     out = [
         '.TH SDS 1 "" "sdsk8s" "User Commands"',
         ".SH NAME",

@@ -62,7 +62,7 @@ def read_settings(
         elif read_environment(text) is not None:
             found += _environment(own, component, path, text, read, vault)
         else:
-            found += _file(own, component, path, name, text, read, catalogue, vault)
+            found += _file(own, component, path, text, read, catalogue, vault)
     return out, found
 
 
@@ -99,8 +99,9 @@ def _environment(
 
 
 def _file(
-    own: Settings, component: str, path: Path, name: str, text: str, read: Inventory, catalogue: Catalogue, vault: Vault
+    own: Settings, component: str, path: Path, text: str, read: Inventory, catalogue: Catalogue, vault: Vault
 ) -> Iterable[Finding]:
+    name = file_name(path)
     keys = re.findall(r"[\w.-]+(?=[\"']?\s*[:=])", text)
     secret = any(secret_word(k) for k in keys) or vault.secret("", text)
     template, found = text, list[Finding]()

@@ -51,6 +51,15 @@ class Supervised:
     findings: list[Finding] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a section stands. lines: {key: line, "": the section's own line}."""
+
+    component: str
+    file: str
+    lines: Mapping[str, int]
+
+
 def read_supervisor(path: Path, component: str, values: Mapping[str, object]) -> Supervised:
     """path: a configuration, or the legacy template of one (Jinja2, rendered with values).
 
@@ -68,7 +77,8 @@ def read_supervisor(path: Path, component: str, values: Mapping[str, object]) ->
         if sections.has_section("supervisord") and sections.has_option("supervisord", "environment"):
             shared |= _environment(sections["supervisord"]["environment"], file, lines.get("supervisord", {}))
         for section in sections.sections():
-            _section(out, sections[section], section, component, str(file), lines.get(section, {}), shared, groups)
+            origin = Origin(component, str(file), lines.get(section, {}))
+            _section(out, sections[section], origin, shared, groups)
     return out
 
 
@@ -179,25 +189,24 @@ Tell = Callable[..., None]
 def _section(
     out: Supervised,
     section: configparser.SectionProxy,
-    title: str,
-    component: str,
-    file: str,
-    lines: Mapping[str, int],
+    origin: Origin,
     shared: Mapping[str, str],
     groups: Mapping[str, str],
 ) -> None:
+    title, lines = section.name, origin.lines
     kind, _, name = title.partition(":")
 
     def tell(kind: str, subject: str, words: str, key: str = "", program: str = "") -> None:
         line = lines.get(key) or lines.get("", 0)
-        out.findings.append(Finding(kind, subject, words, file, line, f"{component}: {program} {key}" * bool(program)))
+        program_key = f"{origin.component}: {program} {key}" * bool(program)
+        out.findings.append(Finding(kind, subject, words, origin.file, line, program_key))
 
     def keys(kind: str, words: str) -> None:
         for key in section:
             tell(kind, f"{title} {key}", words, key)
 
     if kind == "program":
-        out.programs.append(_program(section, name, component, file, lines, shared, groups.get(name, name), tell))
+        out.programs.append(_program(section, origin, shared, groups.get(name, name), tell))
     elif kind == "group":
         tell(CHANGED, title, "a group has no name of its own: its programs are workloads of the component")
         keys(CHANGED, "see the programs")
@@ -223,14 +232,12 @@ def _section(
 
 def _program(
     section: configparser.SectionProxy,
-    name: str,
-    component: str,
-    file: str,
-    lines: Mapping[str, int],
+    origin: Origin,
     shared: Mapping[str, str],
     group: str,
     tell: Tell,
 ) -> OldProgram:
+    name, file, lines = section.name.partition(":")[2], origin.file, origin.lines
     count, first = _number(section.get("numprocs"), 1), _number(section.get("numprocs_start"), 0)
     command, environment = str(section.get("command", "")), str(section.get("environment", ""))
     here = str(Path(file).parent)
@@ -262,7 +269,7 @@ def _program(
         tell(CHANGED, f"{name}: ENV_{variable}", f"{variable} of the container's environment is read instead")
     signal = text("stopsignal", "TERM").upper().removeprefix("SIG")
     return OldProgram(
-        component, name, re.sub(r"%\(ENV_(\w+)\)s", r"${\1}", text("command")).replace("%%", "%"), file,
+        origin.component, name, re.sub(r"%\(ENV_(\w+)\)s", r"${\1}", text("command")).replace("%%", "%"), file,
         lines.get("", 0), each[0][1], text("directory"), count, signal if signal in _SIGNALS else "TERM",
         _number(section.get("stopwaitsecs"), 10), _on(section.get("autostart", "true")), each[0][0],
         _number(section.get("startsecs"), 1), tuple(each) if numbered and count > 1 else (), trouble,

@@ -189,21 +189,31 @@ def candidates(source: Listing, target: Listing) -> list[str]:
     ]  # fmt: skip
 
 
-def copy_plan(
-    source: Listing, target: Listing, equal: set[str], where: str, *, delete: bool, within: Iterable[str] = (),
-    bytecode: bool = False, keep: Iterable[str] = (),
-) -> CopyPlan:  # fmt: skip
-    """equal: paths with the same sha256 on both sides. within: top folders that `delete` is limited to (all if none).
+@dataclass(frozen=True)
+class Deletions:
+    """What a copy deletes in the target.
 
-    keep: paths that stay whatever the source has. bytecode: compiled forms of replaced Python sources go too, since
-    those of our images are never compared with their source.
+    extra     paths that the source does not have
+    within    top directories that `extra` is limited to; none: the whole tree
+    keep      paths that are kept whatever the source has
+    bytecode  compiled forms of replaced Python sources, too: those in our images are never compared with their source
     """
+
+    extra: bool = False
+    within: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    bytecode: bool = False
+
+
+def copy_plan(source: Listing, target: Listing, equal: set[str], where: str, deletions: Deletions) -> CopyPlan:
+    """equal: paths with the same sha256 on both sides. where: the target, for errors."""
     if target.kind and source.kind != target.kind:
-        words = {"f": "a file", "d": "a folder", "o": "a device"}
+        words = {"f": "a file", "d": "a directory", "o": "a device"}
         raise RefusedError(
-            f"the target is {words[target.kind]}, the source {words[source.kind]}", target=where,
-            next="end the target in / to put the source into that folder" if target.kind == "d" else "remove it first",
-        )  # fmt: skip
+            f"the target is {words[target.kind]}, the source {words[source.kind]}",
+            target=where,
+            next="end DST with / to copy into that directory" if target.kind == "d" else "remove the target first",
+        )
     files, links, dirs, modes, gone, same = [], [], [], [], [], 0
     if source.kind == "d" and not target.kind:
         dirs.append(Entry("", "d", 0o755, 0, 0))
@@ -222,11 +232,11 @@ def copy_plan(
             modes.append(e)
         else:
             same += e.kind == "f"
-    if delete:
-        tops, kept = set(within), set(keep)
+    if deletions.extra:
+        tops, kept = set(deletions.within), set(deletions.keep)
 
         def ours(path: str) -> bool:
-            compiled = bytecode and "__pycache__" in path.split("/")
+            compiled = deletions.bytecode and "__pycache__" in path.split("/")
             return path not in kept and not compiled and (not tops or (path.split("/")[0] in tops and "/" in path))
 
         gone += [p for p in target.entries if p not in source.entries and ours(p)]
@@ -234,10 +244,12 @@ def copy_plan(
         clash = {p for p in gone if target.entries[p].kind == "d"}
         if clash:
             raise RefusedError(
-                "a folder of the target has to give way to a file", target=where, words=", ".join(sorted(clash)[:5]),
-                next="delete what is gone: --delete",
-            )  # fmt: skip
-    if bytecode:
+                "a directory in the target would be replaced by a file",
+                target=where,
+                words=", ".join(sorted(clash)[:5]),
+                next="use --delete to allow it",
+            )
+    if deletions.bytecode:
         gone += _stale(files, target)
     below = {p for g in gone if target.entries[g].kind == "d" for p in target.entries if p.startswith(g + "/")}
     return CopyPlan(

@@ -24,7 +24,7 @@ from sdsk8s.backends.kubernetes.copy import agent_client as far
 from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source
 from sdsk8s.errors import RefusedError, SdsError, StepError, UsageError
 from sdsk8s.model.copy_target import Remote, parse_remote
-from sdsk8s.model.copying import Entry, Listing, check_target, chosen, copy_plan, parse_listing
+from sdsk8s.model.copying import Deletions, Entry, Listing, check_target, chosen, copy_plan, parse_listing
 from sdsk8s.model.drift import drifted, mark
 from sdsk8s.model.mounts import check_place, place
 from sdsk8s.verbs.copy import report
@@ -97,7 +97,7 @@ def test_bombs() -> None:
     huge = {**raw([]), "entries": [["f", "f", 0o644, 10**15, 0, "", True]]}
     with pytest.raises(RefusedError, match="more than the limit"):
         chosen(parse_listing(huge, "pod p"), "pod p", skip_links=False)
-    small = copy_plan(listing(("f", "f", "")), listing(), set(), "t", delete=False)
+    small = copy_plan(listing(("f", "f", "")), listing(), set(), "t", Deletions())
     with pytest.raises(RefusedError, match="not enough room"):
         check_target(small, listing(free=3), "t")
 
@@ -108,20 +108,20 @@ def test_plan() -> None:
         ("same.py", "f", ""), ("mod.py", "f", ""), ("old", "d", ""), ("old/x", "f", ""), ("l", "l", "old"),
         ("__pycache__", "d", ""), ("__pycache__/mod.cpython-311.pyc", "f", ""), ("__pycache__/same.x.pyc", "f", ""),
     )  # fmt: skip
-    plan = copy_plan(source, target, {"same.py"}, "t", delete=False, bytecode=True)
+    plan = copy_plan(source, target, {"same.py"}, "t", Deletions(bytecode=True))
     assert [e.path for e in plan.files] == ["a/new", "mod.py"] and [e.path for e in plan.links] == ["l"]
     assert plan.delete == ("__pycache__/mod.cpython-311.pyc",) and plan.same == 1
-    plan = copy_plan(source, target, {"same.py"}, "t", delete=True)
+    plan = copy_plan(source, target, {"same.py"}, "t", Deletions(True))
     assert set(plan.delete) == {"old", "old/x", "__pycache__", *(p for p in target.entries if p.endswith(".pyc"))}
-    within = copy_plan(source, target, set(), "t", delete=True, within=["old"])
+    within = copy_plan(source, target, set(), "t", Deletions(True, ("old",)))
     assert within.delete == ("old/x",)
 
 
 def test_a_folder_gives_way_to_a_file_only_when_told() -> None:
     source, target = listing(("a", "f", "")), listing(("a", "d", ""), ("a/b", "f", ""))
-    with pytest.raises(RefusedError, match="give way"):
-        copy_plan(source, target, set(), "t", delete=False)
-    assert copy_plan(source, target, set(), "t", delete=True).delete == ("a", "a/b")
+    with pytest.raises(RefusedError, match="replaced by a file"):
+        copy_plan(source, target, set(), "t", Deletions())
+    assert copy_plan(source, target, set(), "t", Deletions(True)).delete == ("a", "a/b")
 
 
 POD = {
@@ -505,7 +505,7 @@ def change_foreign(tree: Path) -> tuple[str, Any, list[str]]:
     source = Listing(
         "", "d", {p: Entry(p, k, 0o755, 1, 1) for p, k in {"theirs": "d", "theirs/a": "f", "b": "f"}.items()}, {}
     )
-    plan = copy_plan(source, found, set(), "", delete=False)
+    plan = copy_plan(source, found, set(), "", Deletions())
     try:
         check_target(plan, found, "")
         refused = ""
@@ -587,7 +587,7 @@ def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: pytest.Captu
     for name in (b"esc\x1b[2J", b"two\n  delete  all", b"latin\xff", "größe".encode()):
         (tree / os.fsdecode(name)).touch()
     source = Source.of(tree, Settings()).listing
-    plan = copy_plan(source, listing(kind=""), set(), "", delete=False)
+    plan = copy_plan(source, listing(kind=""), set(), "", Deletions())
     report({"pod": Outcome("pod", "/data", plan)}, Options(), dry_run=True)
     text = capsys.readouterr().out
     assert "größe" in text and len(text.splitlines()) == 1 + 4 + 1

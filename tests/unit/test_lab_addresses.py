@@ -24,7 +24,7 @@ def say(words: str) -> None:
 
 def test_a_lab_whose_addresses_were_taken_meanwhile_gets_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Lab] = []
-    monkeypatch.setattr(lifecycle, "check", lambda lab, _: looked.append(lab))
+    monkeypatch.setattr(lifecycle, "check", lambda which, _: looked.append(which))
     mine, yours = lifecycle.choose("mine", 1), lifecycle.choose("yours", 1)
     assert mine.index == yours.index
     assert lifecycle.reserve(mine, say) == mine and looked == []
@@ -35,8 +35,8 @@ def test_a_lab_whose_addresses_were_taken_meanwhile_gets_the_next_ones(monkeypat
 
 
 def test_addresses_that_cannot_be_used_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(lab: Lab, _: object) -> None:
-        raise RefusedError("in use", target=lab.name)
+    def refuse(which: Lab, _: object) -> None:
+        raise RefusedError("in use", target=which.name)
 
     monkeypatch.setattr(lifecycle, "check", refuse)
     mine, yours = lifecycle.choose("mine", 1), lifecycle.choose("yours", 1)

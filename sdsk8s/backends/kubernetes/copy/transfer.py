@@ -22,6 +22,7 @@ from sdsk8s.errors import ClusterError, StepError
 from sdsk8s.model.copying import (
     MAX_BYTES,
     CopyPlan,
+    Deletions,
     Entry,
     Listing,
     candidates,
@@ -216,10 +217,8 @@ def upload(
             target = replace(target, free=min(target.free, allowed(target.real)))
             where = f"{far.stream.where}: {path}"
             same = _equal(source.listing, target, source.digests, far)
-            plan = copy_plan(
-                source.listing, target, same, where, delete=settings.delete, within=settings.within,
-                bytecode=True, keep=settings.keep,
-            )  # fmt: skip
+            deletions = Deletions(settings.delete, settings.within, settings.keep, bytecode=True)
+            plan = copy_plan(source.listing, target, same, where, deletions)
             check_target(plan, target, where)
             progress.planned(to.pod, plan)
             how = ""
@@ -278,7 +277,7 @@ def download(cluster: Cluster, of: Target, path: str, to: Path, settings: Settin
                 return [agent.digest(near.real, p, near.entries[p].size) for p in paths]
 
             same = _equal(source, near, mine, far)
-            plan = copy_plan(source, near, same, str(to), delete=settings.delete)
+            plan = copy_plan(source, near, same, str(to), Deletions(settings.delete))
             check_target(plan, near, str(to))
             progress.planned(of.pod, plan)
             how = ""
