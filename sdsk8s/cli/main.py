@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "scale": ("sdsk8s.cli.rollouts:scale", "Set the number of replicas; later updates keep it."),
     "undo": ("sdsk8s.cli.rollouts:undo", "Go back to an earlier revision: images and configuration."),
     "history": ("sdsk8s.cli.rollouts:history", "List what was rolled out, by whom, when and why."),
+    "prune": ("sdsk8s.cli.prune:prune", "Delete what the site no longer declares; data is kept."),
     "status": ("sdsk8s.cli.status:status", "Show what runs, where and since when, and whether stores answer."),
     "logs": ("sdsk8s.cli.logs:logs", "Print the logs of all pods of a component or workload."),
     "images": ("sdsk8s.cli.image_verbs:images", "Build, push, list, audit and prune the site's images."),

@@ -18,21 +18,21 @@ from sdsk8s.planner.steps import Group, Node, Plan, group
 
 
 def plan_reset(
-    target: str, stores: list[list[Desired]], components: list[list[Desired]], live: Observed, namespace: Object
+    target: str, stores: list[list[Desired]], levels: list[list[Desired]], live: Observed, space: Object
 ) -> Plan:
-    """stores, components: levels in start order."""
+    """stores, levels: in start order."""
     root: list[Node] = []
     hold: list[Node] = []
-    flat = [w for level in components for w in level]
-    for level in reversed(components):
+    flat = [w for level in levels for w in level]
+    for level in reversed(levels):
         for w in level:
             hold.extend(group(w.component.name, kubernetes.stop(w.component, live)))
     root.extend(group("stop", hold, parallel=True))
-    root.extend(start_nodes(stores, live, namespace))
+    root.extend(start_nodes(stores, live, space))
     for w in flat:
         root.extend(group(f"clear {w.component.name}", kubernetes.reset_hooks(w.component)))
-    root.extend(start_nodes(components, _stopped(flat, live), namespace))
-    return Plan("reset", target, kube.name(namespace), Group("reset", tuple(root)))
+    root.extend(start_nodes(levels, _stopped(flat, live), space))
+    return Plan("reset", target, kube.name(space), Group("reset", tuple(root)))
 
 
 def _stopped(wanted: list[Desired], live: Observed) -> Observed:

@@ -10,20 +10,20 @@ from sdsk8s.planner.kubernetes import Desired
 from sdsk8s.planner.steps import Apply, Group, Node, Plan, group, walk
 
 
-def plan_start(target: str, levels: list[list[Desired]], live: Observed, namespace: Object) -> Plan:
+def plan_start(target: str, levels: list[list[Desired]], live: Observed, space: Object) -> Plan:
     """levels: stores first, then components; the members of one level start side by side.
 
     A component whose workloads all run and are ready gets no step; what exists is never re-applied (that is
     `update`).
     """
-    root = start_nodes(levels, live, namespace)
+    root = start_nodes(levels, live, space)
     everything = [w for level in levels for w in level]
     idle = [w.component.name for w in everything if not component_nodes(w, live) and not w.component.store]
     notes = tuple(f"{name} is already running" for name in idle)
-    return Plan("start", target, kube.name(namespace), Group("start", tuple(root)), notes)
+    return Plan("start", target, kube.name(space), Group("start", tuple(root)), notes)
 
 
-def start_nodes(levels: list[list[Desired]], live: Observed, namespace: Object) -> list[Node]:
+def start_nodes(levels: list[list[Desired]], live: Observed, space: Object) -> list[Node]:
     """Steps of a start; also the second half of a reset."""
     bodies = []
     for level in levels:
@@ -32,8 +32,8 @@ def start_nodes(levels: list[list[Desired]], live: Observed, namespace: Object) 
             children.extend(group(w.component.name, component_nodes(w, live)))
         bodies.extend(group("start " + ", ".join(w.component.name for w in level), children, parallel=True))
     head: list[Node] = []
-    if bodies and live.get("Namespace", kube.name(namespace)) is None:
-        head.append(Apply("missing", namespace, "create"))
+    if bodies and live.get("Namespace", kube.name(space)) is None:
+        head.append(Apply("missing", space, "create"))
     needs_images = [w for level in levels for w in level if any(isinstance(s, Apply) for s in _steps(w, live))]
     return [*kubernetes.builds(needs_images, live), *head, *bodies]
 

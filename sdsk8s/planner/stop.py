@@ -8,11 +8,11 @@ from sdsk8s.planner import kubernetes
 from sdsk8s.planner.steps import Group, Node, Plan, group
 
 
-def plan_stop(target: str, levels: list[list[Component]], live: Observed, namespace: str) -> Plan:
-    """levels: in start order; they are stopped in the reverse order, so that nothing loses what it needs."""
+def plan_stop(target: str, components: list[list[Component]], live: Observed, namespace: str) -> Plan:
+    """components: in start order; they are stopped in the reverse order, so that nothing loses what it needs."""
     root: list[Node] = []
     notes = []
-    for level in reversed(levels):
+    for level in reversed(components):
         children: list[Node] = []
         for c in level:
             steps = kubernetes.stop(c, live)

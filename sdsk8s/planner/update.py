@@ -20,7 +20,7 @@ def plan_update(
     target: str,
     levels: list[list[Desired]],
     live: Observed,
-    namespace: Object,
+    space: Object,
     *,
     config_only: bool,
     stores: Sequence[Desired] = (),
@@ -60,11 +60,11 @@ def plan_update(
                 notes.append(f"{w.component.name} is stopped and stays stopped: sds start {w.component.name}")
         bodies.extend(group("update " + ", ".join(w.component.name for w in level), children, parallel=True))
     head: list[Node] = []
-    if bodies and live.get("Namespace", kube.name(namespace)) is None:
-        head.append(Apply("missing", namespace, "create"))
+    if bodies and live.get("Namespace", kube.name(space)) is None:
+        head.append(Apply("missing", space, "create"))
     images = [] if config_only else kubernetes.builds([w for level in levels for w in level], live)
     root = Group("update", (*images, *head, *bodies))
-    return Plan("update", target, kube.name(namespace), root, tuple(notes))
+    return Plan("update", target, kube.name(space), root, tuple(notes))
 
 
 def _config_part(w: Desired, live: Observed) -> Desired:

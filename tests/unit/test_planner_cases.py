@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+from collections.abc import Callable
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +20,8 @@ from sdsk8s.model.names import APPLIED, COMPONENT, REPLICAS
 from sdsk8s.model.observed import Observed
 from sdsk8s.model.site import Site
 from sdsk8s.planner.kubernetes import Desired
-from sdsk8s.planner.reset import plan_reset
 from sdsk8s.planner.scale import plan_scale
-from sdsk8s.planner.start import plan_start
 from sdsk8s.planner.steps import Group, Node, Plan
-from sdsk8s.planner.stop import plan_stop
-from sdsk8s.planner.update import plan_update
 from sdsk8s.render.objects import namespace_object, render
 
 CASES = sorted((Path(__file__).parent.parent / "cases" / "planner").glob("*.yaml"))
@@ -131,28 +130,44 @@ def outline(node: Node, depth: int = 0) -> list[str]:
 
 
 def make(case: dict[str, Any]) -> Plan:
+    """The plan of `plan_VERB` in sdsk8s/planner/VERB.py, whose parameters are given by their names."""
     cat = catalogue(case)
     chosen = [cat.components[n] for n in case["target"]]
     now = live(case, cat)
-    ns = namespace_object(SITE)
-    target = ",".join(case["target"])
 
     def levels(names: list[str]) -> list[list[Desired]]:
         by = {w.component.name: w for w in wanted(case, names, cat)}
         return [[by[c.name] for c in level] for level in cat.levels([cat.components[n] for n in names])]
 
     stores = [c.name for c in cat.stores_of(chosen) if c.name not in case["target"]]
-    if case["verb"] == "stop":
-        return plan_stop(target, cat.levels(chosen), now, "sds")
-    if case["verb"] == "scale":
-        return plan_scale(chosen[0], case.get("workload", ""), case["replicas"], now, "sds")
-    if case["verb"] == "start":
-        return plan_start(target, levels([*stores, *case["target"]]), now, ns)
-    if case["verb"] == "reset":
-        return plan_reset(target, levels(stores), levels(case["target"]), now, ns)
-    below = wanted(case, [n for n in stores if n in (case.get("live") or {})], cat)
-    only = case.get("config_only", False)
-    return plan_update(target, levels(case["target"]), now, ns, config_only=only, stores=below)
+    site = [n for n in cat.components if n not in case.get("undeclared", [])]
+    below = {
+        "start": {"levels": lambda: levels([*stores, *case["target"]])},
+        "reset": {"stores": lambda: levels(stores)},
+        "update": {"stores": lambda: wanted(case, [n for n in stores if n in (case.get("live") or {})], cat)},
+    }
+    values: dict[str, Any] = {
+        "target": lambda: ",".join(case["target"]),
+        "components": lambda: cat.levels(chosen),
+        "component": lambda: chosen[0],
+        "levels": lambda: levels(case["target"]),
+        "live": lambda: now,
+        "space": lambda: namespace_object(SITE),
+        "namespace": lambda: "sds",
+        "workload": lambda: case.get("workload", ""),
+        "config_only": lambda: case.get("config_only", False),
+        "replicas": lambda: case["replicas"],
+        "names": lambda: site,
+        "declared": lambda: {
+            (o["kind"], o["metadata"]["name"])
+            for w in wanted(case, site, cat)
+            for o in w.objects
+            if o["metadata"]["name"] not in case.get("removed", [])
+        },
+        **below.get(case["verb"], {}),
+    }
+    plan: Callable[..., Plan] = getattr(import_module(f"sdsk8s.planner.{case['verb']}"), f"plan_{case['verb']}")
+    return plan(**{name: values[name]() for name in inspect.signature(plan).parameters})
 
 
 @pytest.mark.parametrize("case", [c for _, c in ALL], ids=[n for n, _ in ALL])
