@@ -109,7 +109,7 @@ def test_redeploy_runs_what_a_moved_tag_means_now(system: System) -> None:
         relabelled(registry, own, "1.0-moved", "second")
         stores, claims = uids(system, "sdsk8s/component=redis"), system.get("pvc")["items"]
         plan = system.sdsk8s("redeploy", "metrics", "--dry-run").out
-        assert "is another image by now" in plan and image(system, "metrics-writer") == first
+        assert "now points to another image" in plan and image(system, "metrics-writer") == first
         system.sdsk8s("redeploy", "metrics", "--yes")
         second = image(system, "metrics-writer")
         assert second == f"{ref}@{registry.digest(ref)}" != first
@@ -137,7 +137,7 @@ def test_a_store_that_is_stuck_on_a_bad_revision_is_freed_on_the_way_back(system
     finally:
         site.write_text(before)
     assert done.code == 3 and "rolled back to the previous revision" in done.err + done.out
-    assert "free StatefulSet/redis from pods that never became ready" in done.err
+    assert "delete pods of StatefulSet/redis that never became ready" in done.err
     assert system.kubectl("get", "statefulset", "redis", "-o", f"jsonpath={path}").out == good
     system.kubectl("rollout", "status", "statefulset/redis", "--timeout=60s")
     assert system.get("pvc", "data-redis-0")["metadata"]["uid"] == claim

@@ -180,7 +180,7 @@ def test_a_changed_password_reaches_store_and_clients(system: System) -> None:
     try:
         config.write_text(text.replace(old, "another-password-for-redis"))
         done = system.sds("update", "all", "-f", "-c")
-        assert "redis: its configuration changes" in done.out
+        assert "redis restarts with a new configuration" in done.out
         assert "another-password" not in done.out + done.err
         system.smoke("--timeout", "120")
     finally:

@@ -134,7 +134,7 @@ def test_a_bundle_that_is_refused_is_told_by_status_and_the_earlier_workers_go_o
 
         def told() -> bool:
             done = system.sds("status", "verdi", ok=False)
-            return done.code == 1 and "init step bundle" in done.out and "HTTP 404" in done.out
+            return done.code == 1 and "init container bundle" in done.out and "HTTP 404" in done.out
 
         eventually(told, timeout=120, every=2)
         # The worker that runs the earlier bundle goes on.
