@@ -12,7 +12,6 @@ from sdsk8s.model import kube
 from sdsk8s.model.component import Component
 from sdsk8s.model.names import unknown
 from sdsk8s.model.readiness import is_ready
-from sdsk8s.site.legacy import ssh_key
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes.api import Cluster
@@ -71,8 +70,6 @@ class Hosts:
 
     def target(self, host: str) -> CommandTarget:
         """Where commands for this host string run."""
-        from sdsk8s.backends.kubernetes.pod import PodTarget
-
         name = host.removeprefix("pod/")
         if name not in self._targets:
             if host.startswith("pod/") and name not in self._pods:
@@ -81,9 +78,9 @@ class Hosts:
                     raise SdsError(f"there is no pod {name}", target=f"namespace {self.cluster.namespace}")
                 self._pods[name] = kube.default_container(pod)
             if name in self._pods:
-                self._targets[name] = PodTarget(self.cluster, name, self._pods[name])
+                self._targets[name] = self.session.pod(name, self._pods[name])
             else:
-                self._targets[name] = self._connect(host)
+                self._targets[name] = self.session.host(host)
         return self._targets[name]
 
     def _pods_of(self, component: Component, workload: str) -> list[str]:
@@ -119,12 +116,6 @@ class Hosts:
         for entry in config.get(f"OTHER_{component.name.upper()}_HOSTS") or ():
             found.append((entry or {}).get(key))
         return [str(a) for a in found if a]
-
-    def _connect(self, host: str) -> CommandTarget:
-        from sdsk8s.backends.ssh import HostTarget
-
-        key = ssh_key(self.session.site.config)
-        return HostTarget(host, key=key, known_hosts=self.session.home / "known_hosts")
 
 
 class Roledefs(MutableMapping[str, Any]):

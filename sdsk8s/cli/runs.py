@@ -8,6 +8,7 @@ import click
 
 from sdsk8s.cli.options import site_options
 from sdsk8s.console.console import Console
+from sdsk8s.verbs import lock as lock_verb
 from sdsk8s.verbs import runs as verb
 from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.session import Session
@@ -45,9 +46,7 @@ def lock() -> None:
 @site_options
 def lock_status(**kw: Any) -> None:
     """Who holds the lock."""
-    from sdsk8s.verbs.lock import status
-
-    status(Session(Options(**kw)))
+    lock_verb.status(Session(Options(**kw)))
 
 
 @lock.command("release")
@@ -55,6 +54,4 @@ def lock_status(**kw: Any) -> None:
 @site_options
 def lock_release(force: bool, **kw: Any) -> None:
     """Release a lock that a dead run has left behind. It would expire by itself within half a minute."""
-    from sdsk8s.verbs.lock import release
-
-    release(Session(Options(**kw)), force=force)
+    lock_verb.release(Session(Options(**kw)), force=force)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sdsk8s.backends.steps import Digests, Handlers, RunFacts
 from sdsk8s.console.kubectl_script import kubectl_script
@@ -17,9 +17,6 @@ from sdsk8s.runner.executor import Executor
 from sdsk8s.runner.journal import Journal, new_run_id, who
 from sdsk8s.runner.run import Report, run
 from sdsk8s.verbs.session import Session
-
-if TYPE_CHECKING:
-    from sdsk8s.backends.kubernetes.leases import Lock
 
 EXIT_CODES = {"done": 0, "failed": 1, "partial": 3, "interrupted": 130}
 
@@ -79,7 +76,7 @@ def conduct(session: Session, what: Run) -> int:
     options, console = session.options, session.console
     if not options.yes and not session.only_shows:
         console.need_terminal(what.verb)
-    version = _lock(session).version() if what.locked and options.yes and not session.only_shows else ""
+    version = session.lock(who(), "").version() if what.locked and options.yes and not session.only_shows else ""
     planned = what.plan()
     if session.only_shows:
         show(session, planned)
@@ -97,7 +94,7 @@ def conduct(session: Session, what: Run) -> int:
         return _finish(session, *_carry_out(session, what, planned, new_run_id()))
     run_id = new_run_id()
     _ensure_namespace(session, planned.plan)
-    lock = _lock(session, f"{what.verb} {what.target}", run_id)
+    lock = session.lock(who(), f"{what.verb} {what.target}", run_id)
     with lock.held(options.lock_wait, console.note):
         # Another run may have ended between our first look and the lock; while a person thinks, so may much else.
         now = planned if version and lock.found == version else what.plan()
@@ -157,12 +154,6 @@ def _openers(session: Session, facts: RunFacts) -> dict[str, Callable[[], Handle
         return handlers(session.site)
 
     return {"kubernetes": kubernetes, "docker": docker, "bundles": bundles, "aws": aws}
-
-
-def _lock(session: Session, message: str = "", run_id: str = "") -> Lock:
-    from sdsk8s.backends.kubernetes.leases import Lock
-
-    return Lock(session.cluster, f"sdsk8s-{session.site.name}", who(), message, run_id=run_id)
 
 
 def _first_cause(report: Report) -> str:

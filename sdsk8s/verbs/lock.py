@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from sdsk8s.backends.kubernetes.leases import Lock
 from sdsk8s.errors import RefusedError
 from sdsk8s.runner.journal import who
 from sdsk8s.verbs.session import Session
@@ -14,7 +13,7 @@ NOBODY = "nobody holds the lock"
 
 def status(session: Session) -> int:
     """Print who holds the lock."""
-    console, found = session.console, _lock(session).status()
+    console, found = session.console, session.lock(who(), "lock release").status()
     if session.options.json:
         facts = dataclasses.asdict(found) if found else {}
         console.print_json({"version": 1, "held": found is not None, **facts})
@@ -28,7 +27,7 @@ def status(session: Session) -> int:
 
 def release(session: Session, *, force: bool) -> int:
     """Release the lock. RefusedError when the run that holds it seems to be alive, unless force."""
-    held = _lock(session)
+    held = session.lock(who(), "lock release")
     found = held.status()
     if found is None:
         session.console.print(NOBODY)
@@ -43,7 +42,3 @@ def release(session: Session, *, force: bool) -> int:
     held.release(force=True)
     session.console.print(f"released: {found.message}, held by {found.holder}")
     return 0
-
-
-def _lock(session: Session) -> Lock:
-    return Lock(session.cluster, f"sdsk8s-{session.site.name}", who(), "lock release")

@@ -32,7 +32,7 @@ def plan(session: Session, verb: str, component: Component, workload: str, progr
         )
     found = {}
     for pod in pods:
-        programs = ask_supervisord(session.cluster, pod)
+        programs = ask_supervisord(session.pod, pod)
         if isinstance(programs, str):
             raise StepError(programs, target=f"pod {kube.name(pod)}", next="sdsk8s status")
         found[(kube.name(pod), kube.default_container(pod))] = programs

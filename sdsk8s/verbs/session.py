@@ -7,7 +7,8 @@ cluster, load no back end; a copy to a pod loads no catalogue.
 from __future__ import annotations
 
 import dataclasses
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from sdsk8s.errors import ConfigError
 from sdsk8s.model.observed import Observed
 from sdsk8s.model.site import Site
 from sdsk8s.site.folder import home_folder, load_site
+from sdsk8s.site.legacy import ssh_key
 from sdsk8s.verbs.options import Options
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from sdsk8s.backends.docker.images import Images
     from sdsk8s.backends.kubernetes.api import Cluster
     from sdsk8s.backends.kubernetes.history import History
+    from sdsk8s.backends.kubernetes.leases import Lock
+    from sdsk8s.backends.kubernetes.pod import PodTarget
+    from sdsk8s.backends.ssh import HostTarget
     from sdsk8s.model.catalogue import Catalogue
     from sdsk8s.model.component import Component
 
@@ -89,6 +94,26 @@ class Session:
         from sdsk8s.backends.bundles import Bundles
 
         return Bundles(self.site, self.images.registry)
+
+    def lock(self, holder: str, message: str, run_id: str = "") -> Lock:
+        """The site's lock, not held yet. message: what it is for."""
+        from sdsk8s.backends.kubernetes.leases import Lock
+
+        return Lock(self.cluster, f"sdsk8s-{self.site.name}", holder, message, run_id=run_id)
+
+    @cached_property
+    def pod(self) -> Callable[[str, str], PodTarget]:
+        """pod(name, container): a place where commands run."""
+        from sdsk8s.backends.kubernetes.pod import PodTarget
+
+        return partial(PodTarget, self.cluster)
+
+    @cached_property
+    def host(self) -> Callable[[str], HostTarget]:
+        """host(address): the same for a host over SSH. Ask for it before threads do: it loads a large library."""
+        from sdsk8s.backends.ssh import HostTarget
+
+        return partial(HostTarget, key=ssh_key(self.site.config), known_hosts=self.home / "known_hosts")
 
     def here(self, components: list[Component]) -> list[Component]:
         """Those that live in the cluster. External ones are left to their owners."""

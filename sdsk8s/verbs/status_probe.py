@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sdsk8s.backends.supervisord import host_programs, pod_programs
+from sdsk8s.backends.target import CommandTarget
 from sdsk8s.errors import ClusterError, SdsError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
@@ -19,14 +20,18 @@ from sdsk8s.model.kube import Object
 from sdsk8s.model.names import PART_OF
 from sdsk8s.model.observed import Observed
 from sdsk8s.model.parallel import together
+from sdsk8s.model.site import Site
 from sdsk8s.model.status import Answer, Probes
 from sdsk8s.model.supervisord import SupervisedProgram, askable
-from sdsk8s.site.legacy import old_home, ssh_key
+from sdsk8s.site.legacy import old_home
 
 if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes.api import Cluster
     from sdsk8s.verbs.session import Session
 
+OpenPod = Callable[[str, str], CommandTarget]
+"""Session.pod, and Session.host: asked for before the threads begin, since they load libraries."""
+OpenHost = Callable[[str], CommandTarget]
 KINDS = ("Deployment", "StatefulSet", "Pod", "Service")
 ASK_SECONDS = 5.0
 """For one store or supervisord; everything together may take a little longer."""
@@ -40,12 +45,10 @@ def gather(session: Session, chosen: list[Component]) -> tuple[Observed, Probes]
     """ClusterError when the snapshot itself cannot be had; a probe that fails is an answer like any other."""
     here = session.here(chosen)
     machines: dict[tuple[str, str, str], Callable[[], Any]] = {
-        ("host", "", c.name): partial(_ask_machine, session, c)
+        ("host", "", c.name): partial(_ask_machine, session.host, session.site, c)
         for c in chosen
         if c.ssh and session.site.where(c.name) == "ssh"
     }
-    if machines:
-        import sdsk8s.backends.ssh  # noqa: F401  not in several threads at once
     if machines and not here:  # a site that is all virtual machines has no cluster to ask
         return Observed(), _probes(together(machines, SSH_SECONDS), [])
     cluster = session.cluster
@@ -59,10 +62,10 @@ def gather(session: Session, chosen: list[Component]) -> tuple[Observed, Probes]
     for store in stores:
         for pod in live.pods(store.name) if store.check else ():
             if kube.running(pod):
-                jobs["store", store.name, kube.name(pod)] = partial(_ask_store, cluster, store, kube.name(pod))
+                jobs["store", store.name, kube.name(pod)] = partial(_ask_store, session.pod, store, kube.name(pod))
     for pod in live.objects.get("Pod", {}).values():
         if kube.component(pod) in names and askable(pod):
-            jobs["programs", "", kube.name(pod)] = partial(ask_supervisord, cluster, pod)
+            jobs["programs", "", kube.name(pod)] = partial(ask_supervisord, session.pod, pod)
     for service in live.objects.get("Service", {}).values():
         if kube.component(service) in names:
             for url in service_urls(service, nodes):
@@ -97,30 +100,24 @@ def _probes(found: dict[tuple[str, str, str], Any], nodes: list[str]) -> Probes:
     return Probes(stores, programs, hosts, urls, nodes)
 
 
-def _ask_store(cluster: Cluster, store: Component, pod: str) -> Answer:
-    from sdsk8s.backends.kubernetes.pod import PodTarget
-
+def _ask_store(open_pod: OpenPod, store: Component, pod: str) -> Answer:
     assert store.check is not None
-    done = PodTarget(cluster, pod, store.check.container).run(store.check.command, ASK_SECONDS)
+    done = open_pod(pod, store.check.container).run(store.check.command, ASK_SECONDS)
     return Answer(pod, done.code == 0, done.words.splitlines()[-1] if done.words and done.code else "")
 
 
-def ask_supervisord(cluster: Cluster, pod: Object) -> list[SupervisedProgram] | str:
+def ask_supervisord(open_pod: OpenPod, pod: Object) -> list[SupervisedProgram] | str:
     """Programs of a pod, or the words of a supervisord that does not answer."""
-    from sdsk8s.backends.kubernetes.pod import PodTarget
-
-    return pod_programs(PodTarget.of(cluster, pod), ASK_SECONDS)
+    return pod_programs(open_pod(kube.name(pod), kube.default_container(pod)), ASK_SECONDS)
 
 
-def _ask_machine(session: Session, component: Component) -> list[SupervisedProgram] | str:
-    from sdsk8s.backends.ssh import HostTarget
-
+def _ask_machine(open_host: OpenHost, site: Site, component: Component) -> list[SupervisedProgram] | str:
     assert component.ssh is not None
-    config = session.site.config
+    config = site.config
     address = config.get(component.ssh.address)
     if not address:
         return f"no configured host, skipping: {component.ssh.address} is empty"
-    host = HostTarget(str(address), key=ssh_key(config), known_hosts=session.home / "known_hosts")
+    host = open_host(str(address))
     return host_programs(host, f"{old_home(config)}/{component.ssh.home}", COMMAND_SECONDS)
 
 

@@ -10,8 +10,6 @@ from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.backends.target import Ended, check_size, expanded, quoted
 from sdsk8s.errors import ClusterError, SdsError
-from sdsk8s.model import kube
-from sdsk8s.model.kube import Object
 
 _DAY = 24 * 3600.0
 """A command without a time limit of its own: the API server keeps the connection."""
@@ -33,11 +31,6 @@ class PodTarget:
         self.name = name
         self.container = container
         self._cluster = cluster
-
-    @classmethod
-    def of(cls, cluster: Cluster, pod: Object) -> PodTarget:
-        """The pod's default container."""
-        return cls(cluster, kube.name(pod), kube.default_container(pod))
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Ended:
         return self._exec(argv, None, timeout)
