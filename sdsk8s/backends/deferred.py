@@ -43,6 +43,11 @@ def defer(name: str) -> None:
         setattr(sys.modules[parent], child, module)
 
 
+def undefer(name: str) -> None:
+    """Load the package now, whole: a library that imports its modules one by one may run into their circles."""
+    getattr(import_module(name), "_", None)  # asking for what it does not have runs its `__init__`
+
+
 def later(module: str, name: str) -> Callable[..., Any]:
     """A function that stands for a function or class of a module, which is loaded by the first call."""
 

@@ -71,3 +71,9 @@ def test_what_is_loaded_or_missing_stays_as_it_is() -> None:
     defer("no_such_package")
     with pytest.raises(ModuleNotFoundError):
         __import__("no_such_package")
+
+
+def test_a_host_over_ssh_may_be_opened_after_an_engine() -> None:
+    code = "import sdsk8s.backends.docker.engine, sdsk8s.backends.ssh.host as host; print(host.paramiko.RejectPolicy)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "RejectPolicy" in done.stdout, done.stderr

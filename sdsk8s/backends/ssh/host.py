@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import paramiko
-from fabric import Connection
-from invoke.exceptions import CommandTimedOut
-
+from sdsk8s.backends.deferred import undefer
 from sdsk8s.backends.target import LARGEST, Ended, check_size, expanded
 from sdsk8s.errors import SdsError
+
+undefer("paramiko")  # the Docker engine's room defers it
+import paramiko  # noqa: E402
+from fabric import Connection  # noqa: E402
+from invoke.exceptions import CommandTimedOut  # noqa: E402
 
 CONNECT_SECONDS = 15
 
