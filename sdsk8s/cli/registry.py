@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from sdsk8s.cli.options import site_options
+from sdsk8s.verbs import registry as verb
 from sdsk8s.verbs.options import Options
 from sdsk8s.verbs.session import Session
 
@@ -27,8 +28,6 @@ def login(host: str | None, username: str | None, password_stdin: bool, **kw: An
     The password comes from standard input, from SDS_REGISTRY_PASSWORD, from a prompt, or with the account from
     `docker login` on this host. Pods that wait for such an image are made again.
     """
-    from sdsk8s.verbs import registry as verb
-
     verb.login(Session(Options(**kw)), verb.Login(host, username, password_stdin))
 
 
@@ -37,8 +36,6 @@ def login(host: str | None, username: str | None, password_stdin: bool, **kw: An
 @site_options
 def logout(host: str | None, **kw: Any) -> None:
     """Take the credentials for HOST (the site's registry) out of the namespace's pull secret."""
-    from sdsk8s.verbs import registry as verb
-
     verb.logout(Session(Options(**kw)), host)
 
 
@@ -46,6 +43,4 @@ def logout(host: str | None, **kw: Any) -> None:
 @site_options
 def ls(**kw: Any) -> None:
     """List the registries that the namespace has credentials for. No passwords."""
-    from sdsk8s.verbs import registry as verb
-
     verb.ls(Session(Options(**kw)))

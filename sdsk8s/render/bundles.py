@@ -13,6 +13,7 @@ from sdsk8s.model.names import APPLIED, CONFIG_HASH
 from sdsk8s.model.site import Site
 from sdsk8s.render.context import machine_context
 from sdsk8s.render.hashes import content_hash
+from sdsk8s.render.template import render_text
 
 ETC = "/opt/sds/etc"
 _KEY_FOLDER = "/run/secrets/sds-bundle"
@@ -25,17 +26,8 @@ def render_file(site: Site, spec: BundleFile, text: bytes, queue: str) -> bytes:
     Raises ConfigError for a template with a fault, and for a secret value in a file that is not declared secret.
     """
     if not spec.raw:
-        import jinja2
-
-        env = jinja2.Environment(keep_trailing_newline=True, autoescape=False)
-        try:
-            template = env.from_string(text.decode())
-            text = template.render({**machine_context(site), "queue": queue}).encode()
-        except Exception as err:  # whatever a template's expression may raise is the template's fault
-            line = f":{err.lineno}" if isinstance(err, jinja2.TemplateSyntaxError) else ""
-            raise ConfigError(
-                "the template cannot be rendered", target=f"{spec.templates[0]}{line}", words=str(err)
-            ) from None
+        values = {**machine_context(site), "queue": queue}
+        text = render_text(text.decode(), values, spec.templates[0]).encode()
     if not spec.secret:
         for key, value in site.secret_values().items():
             if value.encode() in text:

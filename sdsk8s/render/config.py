@@ -12,6 +12,7 @@ from sdsk8s.model.component import Component, ConfigFile
 from sdsk8s.model.secrets import secrets_in
 from sdsk8s.model.site import Site
 from sdsk8s.render.context import config_value, context
+from sdsk8s.render.template import render_text
 
 LIMIT = 1_000_000
 """Bytes; the API server refuses objects a little above this."""
@@ -33,7 +34,7 @@ def config_objects(site: Site, catalogue: Catalogue, component: Component, texts
             continue
         text = texts[(component.name, entry.into, entry.file)]
         if not entry.raw:
-            text = _render(text, values, entry, site)
+            text = render_text(text, values, entry.template)
         if not entry.secret:
             _refuse_secrets(text, site, entry)
         groups.setdefault((entry.into, entry.secret), {})[entry.file] = text
@@ -63,21 +64,6 @@ def _object(site: Site, name: str, files: Mapping[str, str], secret: bool) -> di
         data = {k: base64.b64encode(v.encode()).decode() for k, v in sorted(files.items())}
         return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "Opaque", "data": data}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": dict(sorted(files.items()))}
-
-
-def _render(text: str, values: Mapping[str, Any], entry: ConfigFile, site: Site) -> str:
-    import jinja2
-
-    # Undefined names become empty text: the legacy tool's templates count on it.
-    env = jinja2.Environment(keep_trailing_newline=True, autoescape=False)
-    try:
-        return env.from_string(text).render(values)
-    except jinja2.TemplateSyntaxError as err:
-        raise ConfigError(
-            "the template has an error", target=f"{entry.template}:{err.lineno}", words=str(err.message)
-        ) from None
-    except Exception as err:  # whatever a template's expression may raise is the template's fault
-        raise ConfigError("the template cannot be rendered", target=entry.template, words=str(err)) from None
 
 
 def _refuse_secrets(text: str, site: Site, entry: ConfigFile) -> None:

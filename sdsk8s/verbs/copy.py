@@ -20,7 +20,9 @@ from sdsk8s.errors import ClusterError, RefusedError, SdsError, StepError, Usage
 from sdsk8s.model import kube, text
 from sdsk8s.model.copy_target import Remote, container_of, need_pods, parse_remote
 from sdsk8s.model.copying import MAX_BYTES
+from sdsk8s.model.drift import mark
 from sdsk8s.model.kube import Object
+from sdsk8s.model.logs import belongs, check_workload
 from sdsk8s.model.mounts import Place, check_place, place
 from sdsk8s.model.names import COMPONENT, DRIFT, SUPERVISED
 from sdsk8s.model.parallel import together
@@ -99,8 +101,6 @@ def find_pods(session: Session, remote: Remote, wanted: str) -> list[Object]:
         if pod is None:
             raise ClusterError("pod not found", target=f"pod {remote.part}", next="sdsk8s status")
         return [pod]
-    from sdsk8s.model.logs import belongs, check_workload
-
     component = session.catalogue.get(remote.component)
     if session.site.where(component.name) != "kubernetes":
         where = session.site.where(component.name)
@@ -142,7 +142,6 @@ def _upload_one(cluster: Cluster, job: Upload, pod: Object, at: Place, meter: Me
 
 def _mark(cluster: Cluster, pod: Object, container: str, path: str, lasting: bool) -> None:
     """The annotation comes first: a copy that is cut off later must not go unseen."""
-    from sdsk8s.model.drift import mark
     from sdsk8s.runner.journal import who
 
     value = mark(pod, container, [path], who(), lasting=lasting)

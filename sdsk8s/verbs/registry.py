@@ -6,7 +6,6 @@ import os
 import sys
 from dataclasses import dataclass, field
 
-from sdsk8s.backends.docker.credentials import known
 from sdsk8s.backends.kubernetes import pull_secrets
 from sdsk8s.errors import ConfigError, ImageError, RefusedError, UsageError
 from sdsk8s.render.objects import namespace_object
@@ -116,6 +115,8 @@ def _credentials(session: Session, host: str, request: Login) -> Credentials:
         return Credentials(user, password, "standard input")
     if user and os.environ.get(PASSWORD):
         return Credentials(user, os.environ[PASSWORD], f"the environment ({PASSWORD})")
+    from sdsk8s.backends.docker.credentials import known  # loads docker
+
     stored = known(host)
     if stored and user in ("", stored[0]):
         return Credentials(*stored, "docker login")

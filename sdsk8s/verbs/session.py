@@ -12,6 +12,10 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sdsk8s.backends.kubernetes.autoscalers import autoscalers
+from sdsk8s.backends.kubernetes.history import History
+from sdsk8s.backends.kubernetes.leases import Lock
+from sdsk8s.backends.kubernetes.snapshot import KINDS, snapshot
 from sdsk8s.console.console import Console
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.observed import Observed
@@ -24,8 +28,6 @@ if TYPE_CHECKING:
     from sdsk8s.backends.bundles import Bundles
     from sdsk8s.backends.docker.images import Images
     from sdsk8s.backends.kubernetes.api import Cluster
-    from sdsk8s.backends.kubernetes.history import History
-    from sdsk8s.backends.kubernetes.leases import Lock
     from sdsk8s.backends.kubernetes.pod import PodTarget
     from sdsk8s.backends.ssh import HostTarget
     from sdsk8s.model.catalogue import Catalogue
@@ -79,8 +81,6 @@ class Session:
 
     @cached_property
     def history(self) -> History:
-        from sdsk8s.backends.kubernetes.history import History
-
         return History(self.cluster)
 
     @cached_property
@@ -97,8 +97,6 @@ class Session:
 
     def lock(self, holder: str, message: str, run_id: str = "") -> Lock:
         """The site's lock, not held yet. message: what it is for."""
-        from sdsk8s.backends.kubernetes.leases import Lock
-
         return Lock(self.cluster, f"sdsk8s-{self.site.name}", holder, message, run_id=run_id)
 
     @cached_property
@@ -121,12 +119,8 @@ class Session:
 
     def observe(self, *kinds: str) -> Observed:
         """The cluster as it is now, of all kinds or of these; image digests are added when they are known."""
-        from sdsk8s.backends.kubernetes.snapshot import KINDS, snapshot
-
         return Observed(objects=snapshot(self.cluster, kinds or KINDS))
 
     def autoscalers(self) -> tuple[dict[str, dict[str, Any]], list[str]]:
         """What else sets replicas: ({kind: {name: object}}, the kinds that this account may not read)."""
-        from sdsk8s.backends.kubernetes.autoscalers import autoscalers
-
         return autoscalers(self.cluster)

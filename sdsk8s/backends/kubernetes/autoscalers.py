@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.backends.kubernetes.kinds import KINDS, Kind, path
 from sdsk8s.model import kube
+
+if TYPE_CHECKING:
+    from sdsk8s.backends.kubernetes.api import Cluster
 
 _KINDS = {
     "HorizontalPodAutoscaler": KINDS["HorizontalPodAutoscaler"],

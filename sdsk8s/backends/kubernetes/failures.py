@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sdsk8s.backends.kubernetes.library import urllib3
 from sdsk8s.errors import ClusterError
 
 _CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]*)"')
@@ -119,10 +118,13 @@ def is_tls(err: BaseException | None) -> bool:
     return any("SSL" in type(e).__name__ and "EOF occurred" not in str(e) for e in _chain(err)[-1:])
 
 
+_NEVER_SENT = {"NewConnectionError", "ConnectTimeoutError", "ConnectionRefusedError"}
+"""By name: the library of the first two is loaded when a cluster is connected to, not for these words."""
+
+
 def never_sent(err: BaseException | None) -> bool:
     """True when no byte of the request can have arrived: safe to send again whatever it is."""
-    kinds = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError, ConnectionRefusedError)
-    return any(isinstance(e, kinds) for e in _chain(err))
+    return any(_NEVER_SENT & {kind.__name__ for kind in type(e).__mro__} for e in _chain(err))
 
 
 def _chain(err: BaseException | None) -> list[BaseException]:

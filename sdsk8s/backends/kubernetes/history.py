@@ -7,13 +7,15 @@ import dataclasses
 import gzip
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.errors import ClusterError, StepError
 from sdsk8s.model.history import KEEP, LABEL, Revision, Trees, revision_of
 from sdsk8s.model.names import MANAGED_BY
+
+if TYPE_CHECKING:
+    from sdsk8s.backends.kubernetes.api import Cluster
 
 _TYPE = "sdsk8s/revision"
 _LIMIT = 1_000_000

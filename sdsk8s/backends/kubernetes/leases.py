@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.errors import ClusterError, RefusedError
 from sdsk8s.model import kube
 from sdsk8s.model.names import MANAGED_BY, PART_OF
+
+if TYPE_CHECKING:
+    from sdsk8s.backends.kubernetes.api import Cluster
 
 _MESSAGE, _RUN = "sdsk8s/message", "sdsk8s/run"
 

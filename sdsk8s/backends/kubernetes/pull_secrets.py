@@ -7,13 +7,16 @@ import json
 import re
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sdsk8s.backends.kubernetes.api import Cluster, Object
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.errors import ClusterError
 from sdsk8s.model import kube
+from sdsk8s.model.kube import Object
 from sdsk8s.model.names import MANAGED_BY, PART_OF, WORKLOADS
+
+if TYPE_CHECKING:
+    from sdsk8s.backends.kubernetes.api import Cluster
 
 SECRET = "sdsk8s-registry"
 _KEY = ".dockerconfigjson"
