@@ -254,8 +254,8 @@ def as_published(name: str, body: Any) -> Any:
 
 
 def at_most(seconds: float) -> float:
-    """A limit of time, stretched while more wants to run than the machine has cores for."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """A limit of time, stretched up to fivefold while more wants to run than the machine has cores for."""
+    return seconds * min(5.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def eventually(check: Any, timeout: float = 60, every: float = 0.5) -> Any:

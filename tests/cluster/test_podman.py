@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import tarfile
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +22,14 @@ V2 = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distrib
 
 
 @pytest.fixture(scope="module")
-def podman(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An engine of its own: storage, state and socket in a folder that goes away."""
+def podman(lab: Lab) -> Iterator[Engine]:
+    """An engine of its own, in a folder that goes away: Podman refuses paths of more than 50 letters."""
     installed({"/usr/bin/podman": "podman"})
-    folder = tmp_path_factory.mktemp("podman")
+    with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp") as folder:
+        yield from service(lab, Path(folder))
+
+
+def service(lab: Lab, folder: Path) -> Iterator[Engine]:
     registries = folder / "registries.conf"
     registries.write_text(f'[[registry]]\nlocation = "{lab.registry}"\ninsecure = true\n')
     socket = f"unix://{folder}/sock"

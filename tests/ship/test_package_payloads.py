@@ -42,6 +42,6 @@ def test_an_image_file_goes_to_the_bucket_and_comes_back(tmp_path: Path) -> None
 
 def test_a_site_without_a_bucket_has_no_place_for_images(tmp_path: Path) -> None:
     places = payloads(tmp_path / "sds", "")
-    with pytest.raises(ConfigError, match="no place for images") as err:
+    with pytest.raises(ConfigError, match="no location configured for images") as err:
         places.place("job-1.0.tar.gz")
     assert "S3_ENDPOINT" in err.value.words
