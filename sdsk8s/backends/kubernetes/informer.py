@@ -120,10 +120,13 @@ class Informer:
         obj = event["object"]
         if event["type"] == "BOOKMARK":
             return
+        name = kube.name(obj)
+        if not name:
+            raise ValueError(f"an event about an object without a name: {event}")
         obj.setdefault("kind", kind)
         with self._changed:
             if event["type"] == "DELETED":
-                self._objects[kind].pop(kube.name(obj), None)
+                self._objects[kind].pop(name, None)
             else:
-                self._objects[kind][kube.name(obj)] = obj
+                self._objects[kind][name] = obj
         self._touch()
