@@ -122,7 +122,7 @@ class Demo:
             done = subprocess.run([str(self.bin / argv[0]), *argv[1:]], text=True, check=False)
         self.times.append((words if len(words) < 60 else words[:57] + "...", time.monotonic() - start))
         if done.returncode != 0:
-            print(f"this command ended with {done.returncode}; the next steps are left out", file=sys.stderr)
+            print(f"this command ended with {done.returncode}; the remaining steps are skipped", file=sys.stderr)
         return done.returncode == 0
 
     def quiet(self, argv: list[str]) -> str:
@@ -148,7 +148,7 @@ class Demo:
             "  sds update mozart -f --dry-run   # what would happen\n"
             "  sdsk8s logs -f mozart\n"
             "  make test                  # a lab of its own; this one is not touched\n"
-            "  sdsk8s lab down --purge    # leaves the machine as it was"
+            "  sdsk8s lab down --purge    # removes everything of this lab"
         )
 
     def picture(self, svg: Path) -> None:

@@ -17,7 +17,7 @@ class LegacyConsole(Console):
 
     def answered_yes(self, answer: str) -> None:
         if answer != "y":
-            self.note(f"note: {answer} counts as yes; the legacy tool took it for no")
+            self.note(f"note: {answer} means yes; the legacy tool understood it as no")
 
     def ask(self, question: str, default: str = "") -> str:
         """A line of text; asked again until it is not empty."""

@@ -37,7 +37,9 @@ def _call(line: Line) -> int:
     _refuse_type(line.path, values.pop("kind", TYPES[0]))
     options = _options(values)
     if (options.dry_run or options.print_kubectl) and not (line.verb.plans or line.verb.reads):
-        raise RefusedError(f"sds {line.path} cannot show its plan", next="unset SDS_DRY_RUN and SDS_PRINT_KUBECTL")
+        raise RefusedError(
+            f"sds {line.path} does not support a dry run", next="unset SDS_DRY_RUN and SDS_PRINT_KUBECTL"
+        )
     return load(line.verb)(options, **values)
 
 
@@ -50,4 +52,6 @@ def _options(values: dict[str, Any]) -> Options:
 def _refuse_type(path: str, kind: str) -> None:
     """Only one type was ever implemented; the legacy tool said so for the other one as well, with exit code 1."""
     if kind != TYPES[0]:
-        raise RefusedError(f"{path} is not implemented for the type {kind}", next=f"the same command without -t {kind}")
+        raise RefusedError(
+            f"{path} is not implemented for the type {kind}", next=f"run the same command without -t {kind}"
+        )

@@ -19,8 +19,8 @@ SHELLS = ("bash", "zsh", "fish")
 
 # -- arguments that several verbs share
 
-DEBUG = flag("--debug", "-d", dest="debug", help="tell more on stderr")
-TYPE = optional_value("--type", "-t", dest="kind", choices=TYPES, help="kind of system; may be left out")
+DEBUG = flag("--debug", "-d", dest="debug", help="verbose output on stderr")
+TYPE = optional_value("--type", "-t", dest="kind", choices=TYPES, help="kind of system; optional")
 TYPE_WORD = word("kind", TYPES, default=TYPES[0])
 """The positional form of `configure` and `ship`."""
 FORCE = flag("--force", "-f", dest="force", help="do not ask")
@@ -29,7 +29,7 @@ UNASKED = added(FORCE)
 CLOUD = optional_value("--cloud", "-c", dest="cloud", choices=CLOUDS, help="which cloud")
 BUCKET = value("--bucket", "-b", dest="bucket", help="bucket instead of the configured one")
 BRANCH = value("--branch", "-b", dest="branch", help="branch; release tags when left out")
-SKIP = flag("--skip-include-dependency-images", "-D", dest="skip", help="leave dependency images out")
+SKIP = flag("--skip-include-dependency-images", "-D", dest="skip", help="skip dependency images")
 ANSWERS = added(value("--from", dest="source", help="YAML file of answers", paths="file"))
 SET = added(value("--set", dest="assignments", help="KEY=VALUE, one answer; not for secrets"), action="append")
 
@@ -87,7 +87,7 @@ TABLE: dict[str, Verb | Group] = {
         "write the site's configuration",
         (
             TYPE_WORD,
-            added(UNASKED, help="do not ask before changing what is there"),
+            added(UNASKED, help="do not ask before changing existing files"),
             added(ANSWERS, help="YAML file of answers; nothing is asked"),
             SET,
             added(flag("--secrets-from-stdin", dest="stdin", help="read KEY=VALUE lines of secrets from stdin")),
@@ -95,12 +95,12 @@ TABLE: dict[str, Verb | Group] = {
     ),
     "update": Verb(
         "verbs.operate:update",
-        "new images and configuration from the site's tree; stopped stays stopped",
+        "build images and apply configuration from the site's tree; stopped components stay stopped",
         (
             TYPE,
             _component("update", "all"),
             FORCE,
-            flag("--ndeps", "-n", dest="ndeps", help="keep the dependencies that run; only the code is new"),
+            flag("--ndeps", "-n", dest="ndeps", help="keep the installed dependencies; update only the code"),
             flag("--config-only", "-c", dest="config_only", help="configuration only: no image is built or changed"),
         ),
         plans=True,
@@ -120,12 +120,12 @@ TABLE: dict[str, Verb | Group] = {
     ),
     "start_tps": _operation("stores", "start_tps", "start the stores of components"),
     "stop_tps": _operation("stores", "stop_tps", "stop the stores of components"),
-    "start": _operation("operate", "start", "start components and wait until they serve"),
-    "stop": _operation("operate", "stop", "drain and stop components; data stays"),
+    "start": _operation("operate", "start", "start components and wait until they are ready"),
+    "stop": _operation("operate", "stop", "drain and stop components; data is kept"),
     "reset": _operation("operate", "reset", "stop, clear queues and state, start"),
     "status": Verb(
         "verbs.operate:status",
-        "what runs, where, since when",
+        "show which workloads run, where, and since when",
         (TYPE, word("component", partial(_components, "status", "all"), default="all")),
         reads=True,
         json=True,
@@ -151,7 +151,7 @@ TABLE: dict[str, Verb | Group] = {
         (
             word("id"),
             value("--outdir", "-o", dest="outdir", help="folder of the package", default=".", paths="dir"),
-            flag("--accounts", "-a", dest="accounts", help="keep the allowed accounts"),
+            flag("--accounts", "-a", dest="accounts", help="keep the list of allowed accounts"),
             SKIP,
         ),
         reads=True,
@@ -238,7 +238,7 @@ TABLE: dict[str, Verb | Group] = {
     "orch logs": Verb(
         "verbs.orch:logs",
         "logs of components",
-        (TYPE, _component("orch"), flag("--follow", "-f", dest="follow", help="go on printing")),
+        (TYPE, _component("orch"), flag("--follow", "-f", dest="follow", help="follow the output")),
         reads=True,
     ),
     "orch ps": Verb("verbs.orch:ps", "pods of components", (TYPE, _component("orch", "all", "core")), reads=True),
@@ -269,12 +269,12 @@ TABLE: dict[str, Verb | Group] = {
             flag("--warn-only", "-w", dest="warn_only", help="failing commands only warn"),
             value("--hide", dest="hidden", help="groups of output not to print, with commas between"),
             value("--set", dest="values", help="KEY=VALUE of env, with commas between"),
-            flag("--verdicts", dest="verdicts", help="print what has become of each primitive and task"),
+            flag("--verdicts", dest="verdicts", help="print the verdict on each primitive and task"),
         ),
     ),
     "help": Verb(
         "verbs.help:show",
-        "what a verb meant, what it does now, and the kubectl commands for it",
+        "show what a verb meant, what it does now, and its kubectl commands",
         (Argument(("words",), {"nargs": "*"}),),
         reads=True,
         json=True,

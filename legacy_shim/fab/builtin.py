@@ -64,7 +64,7 @@ def copy(src: str, dest: str) -> Any:
 
 
 def ln_sf(src: str, dest: str) -> Result:
-    """A link at dest that points to src; what is at dest goes away first."""
+    """Make a link at dest that points to src; a file or link at dest is deleted first."""
     rm_rf(dest)
     with cd(os.path.dirname(dest) or "."):
         return run(f"ln -sf {src} {os.path.basename(dest)}")
@@ -98,7 +98,7 @@ def tail(path: str) -> Result:
 
 
 def grep(grep_str: str, dir_path: str) -> Result:
-    """Search a tree; finding nothing is no failure."""
+    """Search a tree; no match is not a failure."""
     with settings(hide("warnings"), warn_only=True):
         return run(f"grep -r {grep_str} {dir_path}")
 
@@ -221,7 +221,7 @@ def _supervisorctl(action: str) -> Result | None:
     if target().pod:
         line = " ".join(supervisorctl(action))
         if target().shell(f"[ -S {POD_SOCKET} ] || [ -e {POD_CONFIG} ]").code != 0:
-            print(f"[{env.host_string}] no supervisord here: the container is its program")
+            print(f"[{env.host_string}] no supervisord: the container runs its program directly")
             return None
     else:
         hosts: Hosts = env.sds_hosts
@@ -232,17 +232,17 @@ def _supervisorctl(action: str) -> Result | None:
 
 
 def ensure_venv(hysds_dir: str, *args: Any, **kw: Any) -> None:
-    """Nothing to do in a pod: the image has its virtual environment. On a machine it must be there."""
+    """Nothing to do in a pod: the image has its virtual environment. On a machine it must exist."""
     if not target().pod and not exists(f"~/{hysds_dir}/bin/activate"):
         raise SdsError(
-            f"there is no virtual environment ~/{hysds_dir}",
+            f"no virtual environment at ~/{hysds_dir}",
             target=str(env.host_string),
             next=f"virtualenv --system-site-packages ~/{hysds_dir} on that host",
         )
 
 
 def kill_hung() -> None:
-    """Nothing to do: a stop ends what does not end within the grace period."""
+    """Nothing to do: a stop kills every process that is still running after the grace period."""
 
 
 # -- verbs -------------------------------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def _load(options: Options, kw: dict[str, Any]) -> dict[str, Callable[..., Any]]
 
 def _count(text: str | None) -> int:
     if text and not text.isdigit():
-        raise UsageError(f"-z wants a number, not {text}")
+        raise UsageError(f"-z expects a number, got {text}")
     return int(text or 0)
 
 
@@ -109,7 +109,7 @@ def _file(given: str | None, home: Path) -> Path:
         if path.is_file():
             return path.resolve()
     raise UsageError(
-        "there is no Fabric file",
+        "no Fabric file found",
         target=" or ".join(map(str, candidates)),
         next="sds fab -f FILE, or sds fab --verdicts",
     )
@@ -118,7 +118,7 @@ def _file(given: str | None, home: Path) -> Path:
 def _import(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise ConfigError("this is no Python file", target=str(path))
+        raise ConfigError("not a Python file", target=str(path))
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, os.path.dirname(path))
     sys.modules[path.stem] = module
@@ -128,10 +128,10 @@ def _import(path: Path) -> Any:
         raise
     except SyntaxError as err:
         raise ConfigError(
-            "the file is no Python 3",
+            "the file is not valid Python 3",
             target=f"{err.filename or path}:{err.lineno}",
             words=f"{err.msg}: {(err.text or '').strip()}",
-            next="2to3 -w, or the change that the line needs",
+            next="convert the file with 2to3 -w, or correct this line",
         ) from err
     except Exception as err:
         raise ConfigError(

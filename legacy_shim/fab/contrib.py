@@ -47,7 +47,7 @@ def first(*paths: str, **kw: Any) -> str | None:
 def contains(
     filename: str, text: str, exact: bool = False, use_sudo: bool = False, escape: bool = True, **kw: Any
 ) -> bool:
-    """Does a line of the file match? escape: text is no regular expression; exact: it is the whole line."""
+    """Does a line of the file match? escape: text is not a regular expression; exact: it is the whole line."""
     option = "-F" if escape else "-E"
     line = f"grep -q {option} {'-x ' if exact else ''}-e {shlex.quote(str(text))} {quoted(remote_at(filename))}"
     return target().shell(line).code == 0
@@ -132,7 +132,7 @@ def _jinja(folder: Path, filename: str, context: Any) -> str:
         made = jinja2.Environment(loader=loader, keep_trailing_newline=True).get_template(filename)
         return made.render(**context)
     except jinja2.TemplateNotFound:
-        raise ConfigError(f"there is no template {filename}", target=str(folder)) from None
+        raise ConfigError(f"template not found: {filename}", target=str(folder)) from None
     except jinja2.TemplateError as err:
         line = getattr(err, "lineno", None)
         raise ConfigError(
@@ -214,6 +214,6 @@ def upload_project(local_dir: str | None = None, remote_dir: str = "", use_sudo:
 
 def _no_sudo(what: str, use_sudo: bool) -> None:
     if use_sudo and target().pod:
-        raise RefusedError(f"{what}: use_sudo has no counterpart in a pod", next="leave it out")
+        raise RefusedError(f"{what}: use_sudo has no counterpart in a pod", next="remove use_sudo")
     if use_sudo:
         raise SdsError(f"{what}: use_sudo is not supported", next="sudo('...') with the whole command")

@@ -43,7 +43,7 @@ class Hosts:
         """The component of a role; a workload may stand behind a slash. UsageError names the nearest role."""
         name = role.partition("/")[0]
         if name not in self.roles:
-            raise UsageError(f'no role is called "{role}"', words=unknown(name, list(self.roles)), next="sds fab -l")
+            raise UsageError(f'no role named "{role}"', words=unknown(name, list(self.roles)), next="sds fab -l")
         return self.roles[name]
 
     def of_role(self, role: str) -> list[str]:
@@ -54,9 +54,9 @@ class Hosts:
             return self._machines(component)
         if where == "external":
             raise RefusedError(
-                f"role {role}: {component.name} belongs to somebody else (where: external)",
+                f"role {role}: {component.name} is managed outside this site (where: external)",
                 target=f"{self.session.home}/site.yaml",
-                next="give the host itself: sds fab -H ADDRESS",
+                next="name the host: sds fab -H ADDRESS",
             )
         return self._pods_of(component, role.partition("/")[2])
 
@@ -75,7 +75,7 @@ class Hosts:
             if host.startswith("pod/") and name not in self._pods:
                 pod = self.cluster.get("Pod", name)
                 if pod is None:
-                    raise SdsError(f"there is no pod {name}", target=f"namespace {self.cluster.namespace}")
+                    raise SdsError(f"no pod named {name}", target=f"namespace {self.cluster.namespace}")
                 self._pods[name] = kube.default_container(pod)
             if name in self._pods:
                 self._targets[name] = self.session.pod(name, self._pods[name])

@@ -78,7 +78,7 @@ def check_environment() -> None:
         raise SdsError(
             f"{name} {version} is installed in the same environment and overwrites parts of the package fabric that "
             "sdsk8s needs",
-            next=f"pip uninstall {name} && pip install --force-reinstall 'fabric>=3', or an environment of its own",
+            next=f"pip uninstall {name} && pip install --force-reinstall 'fabric>=3', or use a separate environment",
         )
 
 

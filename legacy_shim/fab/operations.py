@@ -94,7 +94,7 @@ def require(*keys: str, **kw: Any) -> None:
 def prompt(text: str, key: str | None = None, default: Any = "", validate: Any = None) -> Any:
     """Ask on the terminal. Without one, or with abort_on_prompts: abort."""
     if env.abort_on_prompts or not sys.stdin.isatty():
-        abort(f'there is nobody to answer "{text}"')
+        abort(f'no terminal to answer "{text}"')
     while True:
         value: Any = input(f"{text.rstrip()} {f'[{default}] ' if default else ''}") or default
         try:
@@ -174,7 +174,7 @@ def _judge(result: Result, what: str, only_warn: bool) -> None:
             warn(words)
         return
     if not output.stdout and (hidden := "\n".join((result + "\n" + result.stderr).strip().splitlines()[-10:])):
-        words += f"\n\nIts last words:\n{hidden}"
+        words += f"\n\nLast lines of its output:\n{hidden}"
     abort(words)
 
 
@@ -232,7 +232,7 @@ def put(
 ) -> FilesResult:
     """Send a file, the files of a folder, or those of a pattern to the current host."""
     if use_sudo:
-        raise RefusedError("put: use_sudo has no counterpart", next="put to a place that the user may write")
+        raise RefusedError("put: use_sudo has no counterpart", next="choose a target that the user may write")
     to = target()
     if hasattr(local_path, "read"):
         data = local_path.read()
@@ -243,7 +243,7 @@ def put(
     made: list[str] = []
     for source in map(Path, sources):
         if not source.exists():
-            raise SdsError(f"there is no file {source}", target="put")
+            raise SdsError(f"no such file: {source}", target="put")
         base = remote_at(remote_path)
         into = len(sources) > 1 or source.is_dir() or not remote_path or remote_path.endswith("/") or _folder(to, base)
         for file in sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]:
@@ -329,13 +329,15 @@ def remote_at(path: str) -> str:
 def target() -> CommandTarget:
     """The current host. Aborts when the task runs on none."""
     if not env.host_string:
-        abort("this needs a host, and the task has none: give one with -R ROLE, -H HOST, or @roles in the file")
+        abort("this task needs a host: name one with -R ROLE, -H HOST, or @roles in the file")
     hosts: Hosts = env.sds_hosts
     return hosts.target(env.host_string)
 
 
 def open_shell(command: str | None = None) -> NoReturn:
-    raise RefusedError("open_shell: no terminal is handed through", next="kubectl exec -it POD -- bash, or ssh HOST")
+    raise RefusedError(
+        "open_shell: interactive shells are not supported", next="kubectl exec -it POD -- bash, or ssh HOST"
+    )
 
 
 def reboot(wait: int = 120, command: str = "reboot", use_sudo: bool = True) -> None:

@@ -38,7 +38,7 @@ class Fields(MutableMapping[str, Any]):
         self._held.set(dict(self._values()))
 
     def reset(self) -> None:
-        """As it was at the start."""
+        """Reset to the initial values."""
         self._held.set(self._start())
 
     def __getitem__(self, key: str) -> Any:

@@ -232,7 +232,7 @@ def find(job: Any) -> Function:
         return job  # type: ignore[no-any-return]
     tasks: dict[str, Function] = env.sds_tasks
     if job not in tasks:
-        raise UsageError(f'no task is called "{job}"', words=unknown(str(job), list(tasks)), next="sds fab -l")
+        raise UsageError(f'no task named "{job}"', words=unknown(str(job), list(tasks)), next="sds fab -l")
     return tasks[job]
 
 

@@ -33,7 +33,7 @@ def job_name(venue: str, repo: str, branch: str | None) -> str:
 
 
 def add_job(options: Options, *, repo: str, storage: str, branch: str | None, token: bool) -> int:
-    """Make the job, or renew its configuration."""
+    """Create the job, or update its configuration."""
     session = legacy_session(options)
     config = session.site.config
     name = job_name(_venue(session), repo, branch)
@@ -46,7 +46,7 @@ def add_job(options: Options, *, repo: str, storage: str, branch: str | None, to
     }
     text = _rendered(session, "config-branch.xml" if branch else "config.xml", context)
     new = _server(session).put(name, text)
-    session.console.print(f"{name}: {'made' if new else 'renewed'}")
+    session.console.print(f"{name}: {'created' if new else 'updated'}")
     return 0
 
 
@@ -102,10 +102,10 @@ def _venue(session: Session) -> str:
 def _with_token(session: Session, repo: str) -> str:
     token = session.site.config.get("GIT_OAUTH_TOKEN")
     if not token:
-        raise ConfigError("GIT_OAUTH_TOKEN is empty", target=f"{session.home}/config", next="leave -k out, or set it")
+        raise ConfigError("GIT_OAUTH_TOKEN is empty", target=f"{session.home}/config", next="omit -k, or set the key")
     parts = urlsplit(repo)
     if not parts.netloc:
-        raise UsageError("-k needs an https address", words=repo)
+        raise UsageError("-k expects an https address", words=repo)
     return urlunsplit(parts._replace(netloc=f"{token}@{parts.netloc.rpartition('@')[2]}"))
 
 
@@ -116,7 +116,7 @@ def _rendered(session: Session, name: str, context: dict[str, Any]) -> str:
         return jinja2.Environment(loader=loader, autoescape=True).get_template(name).render(**context)
     except jinja2.TemplateNotFound:
         raise ConfigError(
-            f"there is no template {name}", target=str(folder), next="copy it from the legacy installation"
+            f"template not found: {name}", target=str(folder), next="copy it from the legacy installation"
         ) from None
     except jinja2.TemplateError as err:
         raise ConfigError("the template cannot be filled in", target=str(folder / name), words=str(err)) from None
@@ -134,7 +134,7 @@ def _server(session: Session) -> Jenkins:
     base = config.get("JENKINS_URL") or (f"http://{config['CI_PVT_IP']}:{PORT}" if config.get("CI_PVT_IP") else "")
     if not base:
         raise ConfigError(
-            "the place of Jenkins is not known", target=f"{session.home}/config", next="set JENKINS_URL or CI_PVT_IP"
+            "no address configured for Jenkins", target=f"{session.home}/config", next="set JENKINS_URL or CI_PVT_IP"
         )
     return Jenkins(str(base), user, key)
 

@@ -54,7 +54,9 @@ def cloud_run(session: Session, plan: Plan, doing: str) -> int:
 
 def only_aws(cloud: str, verb: str) -> None:
     if cloud != CLOUDS[0]:
-        raise RefusedError(f"cloud {verb} is not implemented for {cloud}", next=f"the same command without -c {cloud}")
+        raise RefusedError(
+            f"cloud {verb} is not implemented for {cloud}", next=f"run the same command without -c {cloud}"
+        )
 
 
 def _print_names(session: Session, what: str, names: Iterable[str]) -> int:

@@ -31,7 +31,7 @@ class Answers:
         self._block = block
         here = config.get(block) or {}
         if not isinstance(here, Mapping):
-            raise ConfigError(f"{block} is no mapping of keys to values", target="config")
+            raise ConfigError(f"{block} is not a mapping of keys to values", target="config")
         given: dict[str, Any] = {k: v for k, v in here.items() if v is not None}
         if source:
             read = read_mapping(Path(source))
@@ -72,7 +72,7 @@ class Answers:
         """A whole number that is never asked."""
         value = self._given.get(key, default)
         if isinstance(value, bool) or not str(value).isdigit() or int(value) > most:
-            raise UsageError(f"{key} is {value!r}", words=f"a whole number from 0 to {most} is wanted")
+            raise UsageError(f"{key} is {value!r}", words=f"expected a whole number from 0 to {most}")
         return int(value)
 
     def choose(self, key: str, title: str, question: str, options: Mapping[str, str]) -> str:
@@ -87,12 +87,12 @@ class Answers:
             values = _words(self._given[key]) if many else [str(self._given[key]).strip()]
             for value in values:
                 if value not in options:
-                    raise UsageError(f"{key}: there is no {value!r} in this account", words=unknown(value, options))
+                    raise UsageError(f"{key}: {value!r} does not exist in this account", words=unknown(value, options))
             if not values:
                 raise UsageError(f"{key} is empty")
             return values
         if not options:
-            raise RefusedError(f"{title}: this account has none to choose from", next=f"make one, then set {key}")
+            raise RefusedError(f"{title}: none found in this account", next=f"create one, then set {key}")
         self._need_terminal(key)
         self.console.note(f"\n{title}:\n")
         names = list(options)
@@ -109,7 +109,7 @@ class Answers:
     def _need_terminal(self, key: str) -> None:
         if not sys.stdin.isatty():
             raise RefusedError(
-                f"{key} is asked for, and there is no terminal to ask",
+                f"{key} has no value, and there is no terminal to ask",
                 next=f"--set {key}=VALUE, --from FILE, or {key} in the mapping {self._block} of the configuration",
             )
 
@@ -119,7 +119,7 @@ def truth(key: str, value: Any) -> bool:
     word = str(value).strip().lower()
     if word in (*_YES, *_NO):
         return word in _YES
-    raise UsageError(f"{key} is {value!r}", words="y or n is wanted")
+    raise UsageError(f"{key} is {value!r}", words="expected y or n")
 
 
 def _words(value: Any) -> list[str]:

@@ -46,7 +46,7 @@ def create(
     if workers is None:
         homes = {session.site.where(c.name) for c in session.catalogue.ordered() if c.per_queue}
         workers = "pods" if homes == {"kubernetes"} else "machines"
-        session.console.note(f"workers are {workers} here; --workers says otherwise")
+        session.console.note(f"this site's workers are {workers}, but --workers names the other kind")
     if workers == "pods":
         return cloud_pods.create(session, answers)
     return _machines(session, answers)
@@ -57,7 +57,9 @@ def _machines(session: Session, answers: Answers) -> int:
     bucket = str(site.config.get("CODE_BUCKET") or "")
     if not bucket:
         raise ConfigError(
-            "machines have no bucket to fetch their bundles from", target=f"{site.home}/config", next="set CODE_BUCKET"
+            "no bucket configured from which machines fetch their bundles",
+            target=f"{site.home}/config",
+            next="set CODE_BUCKET",
         )
     configured = pools(site.config.get("QUEUES"))
     groups, templates, policies = inventory.groups(site), inventory.templates(site), inventory.policies(site)
@@ -114,7 +116,7 @@ def security_groups(site: Site, answers: Answers, key: str, vpc_key: str, questi
         answers.console.note(f"Invalid selections: {words}")
     vpc = networks.pop()
     if answers.has(vpc_key) and answers.text(vpc_key, "") != vpc:
-        raise UsageError(f"{vpc_key} is {answers.text(vpc_key, '')}, and the security groups belong to {vpc}")
+        raise UsageError(f"{vpc_key} is {answers.text(vpc_key, '')}, but the security groups belong to {vpc}")
     return chosen, vpc
 
 
@@ -122,7 +124,7 @@ def subnets(site: Site, answers: Answers, vpc: str) -> list[str]:
     """SUBNETS when given, else all of the network in zones that are available."""
     there = inventory.subnets(site, vpc)
     if not there:
-        raise RefusedError("the network has no subnet in an available zone", target=vpc)
+        raise RefusedError("no subnet of the network is in an available zone", target=vpc)
     if not answers.has("SUBNETS"):
         return there
     return answers.choose_many("SUBNETS", "", "", dict.fromkeys(there, ""))

@@ -29,10 +29,10 @@ def create(session: Session, answers: Answers) -> int:
     if not session.cluster.serves(API, "ScaledObject"):
         _print(session, objects)
         raise RefusedError(
-            "the cluster has no KEDA: nothing was applied, the objects are printed",
+            "KEDA is not installed in the cluster: nothing was applied; the objects are printed",
             target=session.cluster.host,
-            words=f"it serves no ScaledObject of {API}",
-            next="install KEDA 2.16 or later, then the same command; --workers machines is for virtual machines",
+            words=f"the API server does not serve ScaledObject of {API}",
+            next="install KEDA 2.16 or later, then run the same command; for virtual machines use --workers machines",
         )
 
     return conduct(session, Run("cloud asg create", names, lambda: Planned(_plan(session, objects, names))))
@@ -41,7 +41,9 @@ def create(session: Session, answers: Answers) -> int:
 def _objects(session: Session, answers: Answers) -> list[dict[str, Any]]:
     site = session.site
     if answers.number("MIN_SIZE", 0) != 0:
-        raise UsageError("MIN_SIZE is 0 for pods", words="they go when no message is left, waiting or being worked on")
+        raise UsageError(
+            "MIN_SIZE is 0 for pods", words="scale-down to 0 happens when no message is waiting or in progress"
+        )
     most = answers.number("MAX_SIZE", MOST)
     if most == 0:
         raise UsageError("MAX_SIZE is 0", next="to stop the workers of a queue: sdsk8s stop")
@@ -52,9 +54,9 @@ def _objects(session: Session, answers: Answers) -> list[dict[str, Any]]:
     workers = [c for c in session.catalogue.ordered() if c.per_queue and site.where(c.name) == "kubernetes"]
     if not workers:
         raise RefusedError(
-            "no workers live in the cluster",
+            "this site has no workers in the cluster",
             target=f"{site.home}/site.yaml",
-            next="the same command with --workers machines",
+            next="run the same command with --workers machines",
         )
     return [o for c in workers for o in autoscalers(data, site, c, queues, total, asked, most)]
 
@@ -67,7 +69,7 @@ def _chosen(known: list[Queue], answers: Answers, home: str) -> list[Queue]:
     names = answers.words("QUEUES", "")
     for name in names:
         if name not in {q.name for q in known}:
-            raise UsageError(f'no queue is called "{name}"', words=unknown(name, [q.name for q in known]))
+            raise UsageError(f'no queue named "{name}"', words=unknown(name, [q.name for q in known]))
     return [q for q in known if q.name in names]
 
 
@@ -81,17 +83,19 @@ def _plan(session: Session, objects: list[dict[str, Any]], target: str) -> Plan:
         if there is None or old != kube.annotation(obj, APPLIED):
             steps.append(Apply(_why(obj), obj, "update" if there else "create"))
         if kind == "ScaledObject" and session.cluster.get("Deployment", name) is None:
-            notes.append(f"Deployment/{name} is not there yet: sds update {target}")
+            notes.append(f"Deployment/{name} does not exist yet: sds update {target}")
     return Plan("cloud asg create", target, session.site.namespace, Group("autoscalers", tuple(steps)), tuple(notes))
 
 
 def _why(obj: dict[str, Any]) -> str:
     if obj["kind"] != "ScaledObject":
-        return "the broker's own Secret is read"
+        return "uses the broker's own Secret"
     trigger = obj["spec"]["triggers"][0]["metadata"]
     counted = "messages" if trigger["excludeUnacknowledged"] == "false" else "waiting messages"
     each = (
-        f"one for every {trigger['value']} {counted}" if trigger["value"] != "1" else f"one for each of the {counted}"
+        f"one pod for every {trigger['value']} {counted}"
+        if trigger["value"] != "1"
+        else f"one pod for each of the {counted}"
     )
     return f"0 to {obj['spec']['maxReplicaCount']} pods, {each} of the queue {trigger['queueName']}"
 

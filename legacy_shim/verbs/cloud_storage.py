@@ -54,18 +54,18 @@ def ship_style(options: Options, *, cloud: str, bucket: str | None, encrypt: boo
 
 
 def style_pages(site: Site, bucket: str) -> list[Page]:
-    """index.html, list.js and what is below index-style. ConfigError names a file that is missing or tells secrets."""
+    """index.html, list.js and the files below index-style. ConfigError: a file is missing or contains secrets."""
     template = Path(site.home) / "files" / TEMPLATE
     folder = Path(site.source) / LISTING
     for path in (template, folder / "list.js", folder / "index-style"):
         if not path.exists():
             words = "the template is one of the site's files, the rest is the package s3-bucket-listing of its tree"
-            raise ConfigError("the browse pages are not complete", target=str(path), words=words)
+            raise ConfigError("some browse pages are missing", target=str(path), words=words)
     here = dataclasses.replace(site, config={**site.config, "DATASET_BUCKET": bucket})
     text = render_file(here, BundleFile("index.html", (TEMPLATE,)), template.read_bytes(), "")
     for key, value in site.secret_values().items():
         if value.encode() in text:
-            raise ConfigError(f"the value of {key} would be readable in the page", target=str(template))
+            raise ConfigError(f"the value of {key} would be visible in the page", target=str(template))
     files = [folder / "list.js", *sorted(p for p in (folder / "index-style").rglob("*") if p.is_file())]
     pages = [Page("index.html", text, "text/html", "index.html")]
     for file in files:
@@ -141,9 +141,9 @@ def _mapping(value: Any) -> dict[str, Any]:
         try:
             value = json.loads(value)
         except ValueError as err:
-            raise UsageError("JOB_TYPES is no JSON", words=str(err)) from None
+            raise UsageError("JOB_TYPES is not valid JSON", words=str(err)) from None
     if value and not isinstance(value, dict):
-        raise UsageError("JOB_TYPES is no mapping of job types to regular expressions")
+        raise UsageError("JOB_TYPES: expected a mapping of job types to regular expressions")
     return dict(value or {})
 
 
@@ -152,7 +152,7 @@ def zipped(folder: Path) -> bytes:
     files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
     if not files:
         words = "the function's code is the package hysds-cloud-functions of the site's source tree"
-        raise ConfigError("there is no code for the function", target=str(folder), words=words)
+        raise ConfigError("the code of the function is missing", target=str(folder), words=words)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for file in files:
@@ -166,5 +166,5 @@ def zipped(folder: Path) -> bytes:
 def _bucket(site: Site, given: str | None) -> str:
     name = given or str(site.config.get("DATASET_BUCKET") or "")
     if not name:
-        raise ConfigError("there is no bucket", target=f"{site.home}/config", next="set DATASET_BUCKET, or -b BUCKET")
+        raise ConfigError("no bucket configured", target=f"{site.home}/config", next="set DATASET_BUCKET, or -b BUCKET")
     return name

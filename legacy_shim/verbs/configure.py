@@ -1,4 +1,4 @@
-"""`sds configure`: the legacy dialogue, merged into what is there."""
+"""`sds configure`: the legacy dialogue; answers are merged into the existing files."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def show(options: Options, *, words: Sequence[str]) -> int:
     wanted = " ".join(words)
     chosen = [e for e in entries() if not wanted or e.verb == wanted or e.verb.startswith(f"{wanted} ")]
     if not chosen:
-        raise UsageError(f'no verb is called "{wanted}"; {unknown(wanted, [e.verb for e in entries()])}')
+        raise UsageError(f'no verb named "{wanted}"; {unknown(wanted, [e.verb for e in entries()])}')
     if options.output == "json":
         print(json.dumps({"version": 1, "verbs": [asdict(e) for e in chosen]}, indent=2))
         return 0

@@ -24,7 +24,7 @@ def listing(options: Options, *, status: str) -> int:
     """Newest jobs of a status first, at most a thousand; the table says when there are more."""
     wanted = status.removeprefix("job-")
     if wanted not in STATES and wanted != "all":
-        raise RefusedError(f'no job status is called "{status}"', words=unknown(wanted, [*STATES, "all"]))
+        raise RefusedError(f'no job status named "{status}"', words=unknown(wanted, [*STATES, "all"]))
     query = {"match_all": {}} if wanted == "all" else exactly("status", f"job-{wanted}")
     session = legacy_session(options)
     with search_engine(session, ENGINE) as engine:
@@ -39,7 +39,7 @@ def listing(options: Options, *, status: str) -> int:
         return 0
     session.console.print_table([[c.upper() for c in COLUMNS], *([j[c] for c in COLUMNS] for j in jobs)])
     if total > len(jobs):
-        session.console.note(f"{len(jobs)} of {total}; the newest are shown")
+        session.console.note(f"{len(jobs)} of {total}; only the newest are shown")
     return 0
 
 

@@ -101,4 +101,4 @@ def _delete(server: Dashboards, files: list[list[dict[str, Any]]]) -> str:
         for kind, object_id in [*((o["type"], o["id"]) for o in reversed(objects)), ("index-pattern", pattern)]:
             there += 1
             gone += server.delete(kind, object_id)
-    return f"{gone} objects deleted, {there - gone} were not there"
+    return f"{gone} objects deleted, {there - gone} did not exist"

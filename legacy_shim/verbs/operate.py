@@ -31,7 +31,7 @@ def update(options: Options, *, component: str, ndeps: bool, config_only: bool) 
 
 
 def ship(options: Options, *, encrypt: bool) -> int:
-    """Never asked, and does not ask now."""
+    """As in the legacy tool, it does not ask."""
     return ship_verb.run(legacy_session(replace(options, yes=True)), ship_verb.Request(encrypt=encrypt))
 
 

@@ -35,7 +35,7 @@ def start(options: Options, *, component: str, release: str) -> int:
     """Start. Another release is a matter of images."""
     if release != LATEST:
         raise RefusedError(
-            f"orch start -r {release}: a running image is a digest, not a release tag",
+            f"orch start -r {release}: images run by digest, not by release tag",
             next="set the image in site.yaml (`images:`), or check the release out into the tree; then sds update",
         )
     return _operate("start", component, options)
@@ -114,9 +114,11 @@ def _words(command: list[str]) -> tuple[list[str], str]:
         if option == "--":
             break
         if option.startswith("-v") or option == "--volume":
-            raise RefusedError("orch run -v: a pod mounts claims, not folders of this host", next="sdsk8s cp")
+            raise RefusedError("orch run -v: pods mount claims, not directories of this host", next="sdsk8s cp")
         if option not in ("-w", "--workdir") or not command:
-            raise UsageError(f"orch run does not know {option}", next="-- before a command that begins with a dash")
+            raise UsageError(
+                f"unknown option of orch run: {option}", next="put -- in front of a command that begins with a dash"
+            )
         folder = command.pop(0)
     return command, folder
 
@@ -145,7 +147,7 @@ def _wait(cluster: Any, name: str, timeout: float) -> int:
         stuck = found is not None and found.hopeless and found.reason != "Unschedulable"
         if not pod or stuck or kube.finished(pod) or time.monotonic() > end:
             reason, words = why_not_ready(pod)
-            raise StepError(reason if stuck else "the command did not end", target=f"pod {name}", words=words)
+            raise StepError(reason if stuck else "the command did not end in time", target=f"pod {name}", words=words)
         time.sleep(0.5)
 
 

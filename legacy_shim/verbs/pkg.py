@@ -44,7 +44,7 @@ def export(options: Options, *, id: str, outdir: str, accounts: bool, skip: bool
     target = Path(outdir) / f"{name}.tar"
     for path in (target, Path(outdir) / name):
         if path.exists():
-            raise RefusedError(f"{path} is there already", next="move it away, or choose another folder with -o")
+            raise RefusedError(f"{path} already exists", next="move it, or choose another directory with -o")
     with search_engine(session, ENGINE) as engine:
         package = collect(engine, id)
     if not accounts:
@@ -65,9 +65,7 @@ def collect(engine: Search, container_id: str) -> Package:
     """Everything that belongs to a container. UsageError with the nearest id when there is none."""
     container = engine.get(CONTAINERS, container_id)
     if container is None:
-        raise UsageError(
-            f'no container is called "{container_id}"', words=unknown(container_id, engine.ids(CONTAINERS))
-        )
+        raise UsageError(f'no container named "{container_id}"', words=unknown(container_id, engine.ids(CONTAINERS)))
     specs = [doc for _, doc in engine.all(JOB_SPECS, exactly("container", container_id))]
     ios = []
     names = set()

@@ -54,13 +54,17 @@ def read_rules(path: Path) -> dict[str, list[dict[str, Any]]]:
     except OSError as err:
         raise ConfigError("the file cannot be read", target=str(path), words=str(err)) from None
     except ValueError as err:
-        raise ConfigError("the file is no JSON", target=str(path), words=str(err)) from None
+        raise ConfigError("the file is not valid JSON", target=str(path), words=str(err)) from None
     for side in INDICES:
         if not isinstance(data, dict) or not isinstance(data.get(side), list):
-            raise ConfigError(f'the file has no list "{side}"', target=str(path), next="sds rules export writes both")
+            raise ConfigError(
+                f'the file has no list "{side}"',
+                target=str(path),
+                next="expected both lists, as sds rules export writes them",
+            )
         for i, rule in enumerate(data[side]):
             if not isinstance(rule, dict):
-                raise ConfigError(f"rule {i + 1} of {side} is no object", target=str(path))
+                raise ConfigError(f"rule {i + 1} of {side} is not an object", target=str(path))
     return {side: data[side] for side in INDICES}
 
 

@@ -47,6 +47,6 @@ def _stores(verb: str, component: str, options: Options) -> tuple[Session, list[
             where = session.site.where(store.name)
             session.console.note(f"note: skipping {store.name}: managed outside this site (where: {where})")
     if not here:
-        reason = "all of its stores belong to somebody else" if wanted else "it needs no store"
+        reason = "all of its stores are managed outside this site" if wanted else "it does not need a store"
         raise RefusedError(f"{verb} {component}: {reason}", target=f"{session.home}/site.yaml")
     return session, here

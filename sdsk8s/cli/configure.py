@@ -33,7 +33,7 @@ from sdsk8s.verbs import configure as verb
 @click.option("-f", "-y", "--force", "--yes", "yes", is_flag=True, help="Do not ask before changing existing files.")
 @home_option
 def configure(source: Path | None, assignments: tuple[str, ...], stdin: bool, yes: bool, home: str | None) -> None:
-    """Write the site's configuration: the legacy dialogue, merged into what is there."""
+    """Write the site's configuration: the legacy dialogue, merged into the existing files."""
     verb.run(Console(), verb.Request(home, source, assignments, stdin, yes))
 
 

@@ -24,7 +24,7 @@ def files() -> None:
 def diff(names: tuple[str, ...], output: str, home: str | None) -> None:
     """Differences as unified diffs, shipped first. Exit code 0 when there are none, else 1.
 
-    A template that the site does not have, and that verbs find where it is shipped, is no difference.
+    A template that the site does not have, and that verbs find where it is shipped, does not count as a difference.
     """
     end(verb.diff(Console(), verb.Diff(home, names, output == "json")))
 

@@ -33,6 +33,6 @@ _OWN = ("follow", "tail", "since", "previous", "container", "timestamps")
 @click.option("--timestamps", is_flag=True, help="Print the time (UTC) before each line.")
 @site_options
 def logs(targets: tuple[str, ...], **kw: Any) -> None:
-    """Logs of all pods of COMPONENT or of one of its workloads, side by side."""
+    """Logs of all pods of COMPONENT or of one of its workloads, in parallel."""
     request = verb.Request(targets, **{name: kw.pop(name) for name in _OWN})
     end(verb.run(Session(Options(**kw)), request))

@@ -13,10 +13,10 @@ from sdsk8s.render.digests import pin_digests
 
 
 def kubectl_script(plan: Plan, digests: Mapping[str, str]) -> list[str]:
-    """One command per step, in the plan's order; what the plan does side by side comes one after the other.
+    """One command per step, in the plan's order; what the plan does in parallel comes one after the other.
 
     digests {reference: digest}: images are named by digest, as in a run. A Secret's values are not printed: its
-    command renders them from the site's files. A build is no kubectl command and stays a comment.
+    command renders them from the site's files. A build is not a kubectl command and stays a comment.
     """
     lines = [f"# {plan.verb} {plan.target} in namespace {plan.namespace}"]
     lines += [f"# note: {note}" for note in plan.notes]

@@ -31,7 +31,7 @@ def _component(c: ComponentStatus, colour: bool) -> Iterator[str]:
         yield paint(c.note, "red", colour)
         return
     if c.state in ("stub", "elsewhere"):
-        yield f"no configured host in the cluster, skipping: {c.note}"
+        yield f"{c.name}: {c.note}"
         return
     if c.stores:
         yield from _header(TPS, colour)

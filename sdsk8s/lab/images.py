@@ -93,7 +93,7 @@ def base_image(say: Callable[[str], None]) -> Image:
     layer = base_layer()
     with tools.locked(tools.cache() / "images.lock"):
         if not layer.exists():
-            say("making the Debian base image with mmdebstrap, once: half a minute")
+            say("making the Debian base image with mmdebstrap (only once, about 30 s)")
             make_base(layer)
     settings = {"Cmd": ["bash"], "Env": [f"PATH={':'.join(CONTAINER_PATH)}"]}
     return Image(BASE_IMAGE, layer, diff_id(layer), settings)
@@ -137,7 +137,7 @@ def pause_image(say: Callable[[str], None]) -> Image:
     layer = tools.cache() / "images" / f"pause-{key(source)}.tar.gz"
     with tools.locked(tools.cache() / "images.lock"):
         if not layer.exists():
-            say("building the pause image, once")
+            say("building the pause image (only once)")
             layer.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=layer.parent) as scratch:
                 program, tar = Path(scratch, "pause"), Path(scratch, "pause.tar")

@@ -60,9 +60,9 @@ def check(lab: Lab, say: Say) -> None:
     failed = preflight.failed(lines)
     if failed:
         raise RefusedError(
-            "this machine cannot run the lab as it is; nothing was changed",
+            "this machine cannot run the lab yet; nothing was changed",
             words="\n".join(f"{line.what}: {line.words}" for line in failed),
-            next=f"mend these, then: sdsk8s lab up --name {lab.name}",
+            next=f"fix the lines marked missing, then: sdsk8s lab up --name {lab.name}",
         )
 
 
@@ -166,7 +166,7 @@ def start(lab: Lab, say: Say) -> Lab:
         record.save(lab, shape(lab))
         ready.wait_ready(lab, say)
     except KeyboardInterrupt:
-        say("interrupted: taking down what was started")
+        say("interrupted: stopping the started parts")
         clean(lab, say, grace=0)
         raise
     return lab
@@ -196,7 +196,7 @@ def down(name: str, purge: bool, say: Say) -> bool:
             clean(Lab(name, 0, 1, plan.STATE_ROOT / name), say, grace=0)
         if purge:
             shutil.rmtree(plan.STATE_ROOT / name, ignore_errors=True)
-            say(f"lab {name}: state dropped")
+            say(f"lab {name}: state deleted")
     if purge:
         (plan.STATE_ROOT / f".{name}.lock").unlink(missing_ok=True)
     return known
@@ -216,7 +216,7 @@ def clean(lab: Lab, say: Say, grace: float) -> None:
     stayed = cgroups.kill(lab.cgroup)
     if stayed:
         raise SdsError(
-            f"processes of lab {lab.name} do not end",
+            f"some processes of lab {lab.name} cannot be stopped",
             words=str(sorted(stayed)),
             next=f"sdsk8s lab down --name {lab.name}",
         )
@@ -225,7 +225,7 @@ def clean(lab: Lab, say: Say, grace: float) -> None:
     left += [str(path) for path in cgroups.remove(lab.cgroup)]
     if left:
         raise SdsError(
-            f"lab {lab.name} left something behind",
+            f"lab {lab.name} could not be removed completely",
             words="\n".join(left),
             next=f"sdsk8s lab down --name {lab.name}",
         )

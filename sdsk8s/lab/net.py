@@ -136,7 +136,7 @@ def marked(saved: str, mark: str) -> list[tuple[str, list[str]]]:
 
 
 def down(lab: Lab) -> None:
-    """Remove whatever exists of the lab's network; nothing there is fine."""
+    """Remove whatever exists of the lab's network; parts that do not exist are skipped."""
     # On a bare machine this runs before the packages are installed: no program, no rule.
     if find("iptables-save") and run("iptables-save", check=False).stdout:
         for table, words in marked(run("iptables-save").stdout, lab.mark):

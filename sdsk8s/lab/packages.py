@@ -49,9 +49,9 @@ def install(packages: list[str], say: Callable[[str], None]) -> None:
     """apt-get install, without starting the services that come along (they would take the lab's ports)."""
     if find("apt-get") is None:
         raise RefusedError(
-            "packages are missing and this is no Debian",
+            "packages are missing, and this system is not Debian",
             words=" ".join(packages),
-            next="install these programs by hand: " + ", ".join(sorted(PROGRAMS)),
+            next="install these programs yourself: " + ", ".join(sorted(PROGRAMS)),
         )
     say("installing packages (their services are not started): " + " ".join(packages))
     env = {"DEBIAN_FRONTEND": "noninteractive"}

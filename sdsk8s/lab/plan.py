@@ -1,7 +1,7 @@
 """What a lab is called and where it lives: names and addresses, derived from the lab's name and its index.
 
 Everything here is pure. The index (0..9) is allotted once per name and kept in the lab's state, so that
-several labs run side by side:
+several labs run at the same time:
 
     bridge and host   172.30.<i>.1      API server, registry, DNS
     nodes             172.30.<i>.11 ... network namespace `sdsk8s-<name>-node1` ...
@@ -163,8 +163,8 @@ def check_name(name: str) -> str:
     """The name, or UsageError when devices could not be named after it."""
     if not NAME.fullmatch(name):
         raise UsageError(
-            f'"{name}" cannot be the name of a lab',
-            words="1 to 10 lower-case letters and digits, starting with a letter",
+            f'"{name}" is not a valid lab name',
+            words="expected 1 to 10 lower-case letters and digits, starting with a letter",
             next="sdsk8s lab up --name default",
         )
     return name
@@ -172,7 +172,7 @@ def check_name(name: str) -> str:
 
 def check_nodes(count: int) -> int:
     if not 1 <= count <= MAX_NODES:
-        raise UsageError(f"a lab has 1 to {MAX_NODES} nodes, not {count}", next="sdsk8s lab up --nodes 2")
+        raise UsageError(f"expected 1 to {MAX_NODES} nodes, got {count}", next="sdsk8s lab up --nodes 2")
     return count
 
 
@@ -201,7 +201,7 @@ def allot(name: str, taken: Iterable[int], busy: Callable[[int], bool]) -> int:
             return index
     raise RefusedError(
         f'no free address range for a lab called "{name}"',
-        words=f"taken by other labs: {sorted(used)}; the rest meets routes of this machine",
+        words=f"taken by other labs: {sorted(used)}; the other ranges overlap routes of this machine",
         next="sdsk8s lab down --purge --name OTHER",
     )
 

@@ -98,7 +98,7 @@ def checks(lab: Lab, remains: bool) -> list[Check]:
     if tools.missing():
         found.append(check_disk("disk for the build", free_disk(tools.cache()), DISK_BUILD_MIB, tools.cache()))
     if images.base_missing():
-        found.append(Check("base image", "will do", "mmdebstrap makes it from a Debian mirror, once"))
+        found.append(Check("base image", "will do", "made by mmdebstrap from a Debian mirror (only once)"))
     return found
 
 
@@ -126,15 +126,15 @@ def check_packages(lacking: Sequence[str], has_apt: bool) -> Check:
     words = " ".join(lacking)
     if has_apt:
         return Check("packages", "will do", f"apt-get install {words} (services not started)")
-    return Check("packages", "missing", f"{words} (no apt-get here: install them by hand)")
+    return Check("packages", "missing", f"{words} (apt-get not found: install them yourself)")
 
 
 def check_tools(lacking: Sequence[str], system_go: object) -> Check:
     if not lacking:
         return Check("Kubernetes", "ok", f"built, in {tools.folder()}")
     go = system_go() if callable(system_go) else None
-    source = f"with {go}" if go else f"with {tools.GO_PACKAGE} of PyPI"
-    return Check("Kubernetes", "will do", f"build {len(lacking)} programs {source}, once (minutes)")
+    source = f"with {go}" if go else f"with {tools.GO_PACKAGE} from PyPI"
+    return Check("Kubernetes", "will do", f"build {len(lacking)} programs {source}(only once, some minutes)")
 
 
 def check_memory(available: int, nodes: int) -> Check:
@@ -160,7 +160,7 @@ def check_ports(lab: Lab) -> Check:
 
 
 def check_remains() -> Check:
-    return Check("ports", "will do", "held by an earlier run of this lab, which is ended first")
+    return Check("ports", "will do", "used by an earlier run of this lab, which is stopped first")
 
 
 def check_addresses(lab: Lab) -> Check:
@@ -168,7 +168,7 @@ def check_addresses(lab: Lab) -> Check:
     met = overlapping(lab.index, routes)
     if met:
         words = "this machine has routes to " + ", ".join(map(str, met))
-        return Check("addresses", "missing", f"{words}; a lab of another --name gets other addresses")
+        return Check("addresses", "missing", f"{words}; a lab with another --name gets other addresses")
     return Check("addresses", "ok", f"{lab.subnet}, pods {lab.pods}, services {lab.services}")
 
 

@@ -22,13 +22,13 @@ def load(state: Path) -> Lab:
         return Lab(name=state.name, index=int(data["index"]), node_count=int(data["nodes"]), state=state)
     except FileNotFoundError:
         raise RefusedError(
-            f'there is no lab called "{state.name}"',
+            f'no lab named "{state.name}"',
             target=str(state),
             next=f"sdsk8s lab up --name {state.name}",
         ) from None
     except PermissionError as err:
         raise RefusedError(
-            "the lab belongs to root", target=str(state), words=str(err), next="sudo sdsk8s lab ..."
+            "the lab belongs to root: run as root", target=str(state), words=str(err), next="sudo sdsk8s lab ..."
         ) from None
     except (ValueError, KeyError) as err:
         raise RefusedError(

@@ -45,7 +45,7 @@ def alive(lab: Lab) -> bool:
         return bool(rpc(lab).getState()["statename"] == "RUNNING")
     except PermissionError as err:
         raise RefusedError(
-            "the lab belongs to root",
+            "the lab belongs to root: run as root",
             target=str(lab.supervisor_socket),
             words=str(err),
             next="sudo sdsk8s lab ...",

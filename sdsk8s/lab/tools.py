@@ -48,7 +48,7 @@ def tool_paths(go_mod: str) -> list[str]:
 def kubernetes_version(go_mod: str) -> str:
     found = re.search(r"^\s*k8s\.io/kubernetes (v\d+\.\d+\.\d+)", go_mod, re.M)
     if not found:
-        raise SdsError("go.mod of the lab names no k8s.io/kubernetes", target=str(MODULE / "go.mod"))
+        raise SdsError("the lab's go.mod does not list k8s.io/kubernetes", target=str(MODULE / "go.mod"))
     return found.group(1)
 
 
@@ -75,7 +75,7 @@ def ensure(say: Callable[[str], None]) -> Path:
             go = find_go(say)
             text = (MODULE / "go.mod").read_text()
             version = kubernetes_version(text)
-            say(f"building {', '.join(lacking)} ({version}) once into {target}: some minutes")
+            say(f"building {', '.join(lacking)} ({version}) into {target} (only once, some minutes)")
             target.mkdir(parents=True, exist_ok=True)
             paths = [path for path in tool_paths(text) if path.rsplit("/", 1)[-1] in lacking]
             build(go, paths, target, version, say)

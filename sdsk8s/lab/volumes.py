@@ -1,4 +1,4 @@
-"""The lab's storage: keeps free local volumes at hand, and empties and offers again those whose claim is gone.
+"""The lab's storage: keeps free local volumes at hand, and empties and reuses those whose claim was deleted.
 
 Runs as a part of the lab: `python -m sdsk8s.lab.volumes STATE_FOLDER`.
 """
@@ -40,7 +40,7 @@ def to_create(volumes: Iterable[dict[str, Any]]) -> list[int]:
 
 
 def to_recycle(one: dict[str, Any], folder: Path) -> Path | None:
-    """The volume's folder when its claim is gone and it is one of ours."""
+    """The volume's folder when its claim was deleted and the lab made the volume."""
     path = one["spec"].get("local", {}).get("path", "")
     if one.get("status", {}).get("phase") != "Released" or kube.deleted(one):
         return None
@@ -66,7 +66,7 @@ def recycle(api: Api, one: dict[str, Any], path: Path) -> None:
 
 
 def fresh(path: Path) -> None:
-    """An empty folder of root's, whatever was there."""
+    """Make an empty folder that belongs to root; delete anything of that name first."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o755)

@@ -46,7 +46,9 @@ def dockerfile_findings(path: Path) -> list[Finding]:
     try:
         notes = json.loads(done.stdout)
     except ValueError:
-        raise SdsError("hadolint gave no answer", target=str(path), words=(done.stderr or done.stdout)[:500]) from None
+        raise SdsError(
+            "hadolint printed no result", target=str(path), words=(done.stderr or done.stdout)[:500]
+        ) from None
     last = max((i for i, line in enumerate(text.splitlines(), 1) if _FROM.match(line)), default=0)
     for note in notes:
         code = str(note["code"])

@@ -47,7 +47,7 @@ def _findings(objects: Objects, more: Objects) -> list[Finding]:
         # Rules read fields as their kinds have them; what is made of other types is left to the schemas.
         wrong = [o for o in more if _odd(o)]
         rest = [o for o in objects if o not in wrong]
-        words = "its fields are not of the types that its kind has: no other rule looked at it"
+        words = "some fields have the wrong type for its kind; the other rules skipped this object"
         found = [fault("schema", kube.title(o), words) for o in objects if o in wrong]
         return found + findings(rest, [o for o in more if o not in wrong])
 

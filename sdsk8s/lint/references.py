@@ -1,4 +1,4 @@
-"""ConfigMaps and Secrets that pods read: which of them, or which keys, are not there."""
+"""ConfigMaps, Secrets and keys that pods read but that do not exist."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Missing:
     @property
     def words(self) -> str:
         if self.key:
-            return f"it reads the key {self.key} of {self.kind}/{self.name}, which has no such key"
-        return f"it reads {self.kind}/{self.name}, which is not there"
+            return f"it reads the key {self.key} of {self.kind}/{self.name}, but the object does not have this key"
+        return f"it reads {self.kind}/{self.name}, which does not exist"
 
 
 def unresolved(objects: Iterable[Object], more: Iterable[Object] = ()) -> list[Missing]:
@@ -43,7 +43,7 @@ def unresolved(objects: Iterable[Object], more: Iterable[Object] = ()) -> list[M
 
 
 def _keys(obj: Object) -> set[str] | None:
-    """Keys of a ConfigMap or Secret; None when they are not told (an object known by its metadata alone)."""
+    """Keys of a ConfigMap or Secret; None when they are unknown (only the object's metadata was read)."""
     if not any(k in obj for k in ("data", "stringData", "binaryData")):
         return None
     return {k for part in ("data", "stringData", "binaryData") for k in obj.get(part) or {}}

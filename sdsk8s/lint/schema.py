@@ -31,7 +31,7 @@ def schema_findings(objects: Iterable[Object]) -> list[Finding]:
     found = []
     for obj in objects:
         if not obj.get("apiVersion") or not obj.get("kind"):
-            found.append(fault("schema", kube.title(obj), "apiVersion and kind are wanted"))
+            found.append(fault("schema", kube.title(obj), "expected apiVersion and kind"))
             continue
         try:
             validator.validate(dict(obj), VERSION, strict=True)

@@ -33,7 +33,7 @@ def findings(objects: Iterable[Object], more: Iterable[Object] = ()) -> list[Fin
 
 
 def _mounts(objects: list[Object]) -> Iterator[Finding]:
-    """One claim at different paths in sibling workloads: one of the two looks in the wrong place."""
+    """One claim at different paths in related workloads: one of the paths is probably wrong."""
     places: dict[tuple[str, str], dict[str, str]] = {}
     for obj in objects:
         spec = kube.pod_spec(obj)
@@ -65,7 +65,7 @@ def _namespaces(objects: list[Object]) -> Iterator[Finding]:
         odd = min(named, key=lambda n: (len(named[n]), n))
         said = [f"{len(who)} in {namespace or 'none'}" for namespace, who in sorted(named.items())]
         for target in named[odd]:
-            yield fault("namespaces", target, f"namespaces are mixed: {', '.join(said)}")
+            yield fault("namespaces", target, f"objects are in different namespaces: {', '.join(said)}")
 
 
 def _secrets(objects: list[Object]) -> Iterator[Finding]:

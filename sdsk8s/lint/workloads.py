@@ -45,15 +45,15 @@ def _five(obj: Object, spec: Any) -> Iterator[Finding]:
         wants = [("requests", "cpu"), ("requests", "memory"), ("limits", "memory")]
         lacking = [f"{kind}.{what}" for kind, what in wants if what not in (resources.get(kind) or {})]
         if lacking:
-            yield fault("resources", at, f"resources do not say {', '.join(lacking)}")
+            yield fault("resources", at, f"resources lack {', '.join(lacking)}")
         if not c.get("livenessProbe"):
-            yield fault("liveness", at, "no livenessProbe: a hung process stays for ever")
+            yield fault("liveness", at, "no livenessProbe: a hung process is never restarted")
     if not config_refs(kube.pod_template(obj)):
-        yield fault("configuration", where, "it reads no ConfigMap and no Secret: its configuration is in the image")
+        yield fault("configuration", where, "no ConfigMap or Secret is used: its configuration is part of the image")
     if not spec.get("initContainers"):
-        yield fault("init", where, "no initContainers: it starts before what it needs is there")
+        yield fault("init", where, "no initContainers: it does not wait for the components that it needs")
     if not spec.get("volumes") and not (obj.get("spec") or {}).get("volumeClaimTemplates"):
-        yield fault("volumes", where, "no volumes: what it writes is lost or refused")
+        yield fault("volumes", where, "no volumes: files that it writes are lost, or cannot be written")
 
 
 def _security(where: str, spec: Any, container: Any) -> Iterator[Finding]:
@@ -74,6 +74,6 @@ def _security(where: str, spec: Any, container: Any) -> Iterator[Finding]:
 def _variable(where: str, entry: Any) -> Iterator[Finding]:
     name, value = str(entry.get("name", "")), entry.get("value")
     if value and secret_word(name):
-        yield fault("secret-in-env", where, f"the value of {name} stands in the manifest: use secretKeyRef")
+        yield fault("secret-in-env", where, f"the manifest contains the value of {name}: use secretKeyRef")
     if _DEVELOPMENT.search(name) and str(value).lower() in ("development", "dev", "debug"):
-        yield fault("development", where, f"{name} is {value}: the development mode of a program")
+        yield fault("development", where, f"{name} is {value}: this is a development mode")

@@ -18,7 +18,11 @@ def assess(home: Path, catalogue: Catalogue, given: Given) -> list[Finding]:
     read = take_inventory(home, catalogue, given)
     timers = [
         Finding(
-            CHANGED, f"{t.component}: timer {t.name}", "a CronJob: `sdsk8s migrate import` writes it", t.file, t.line
+            CHANGED,
+            f"{t.component}: timer {t.name}",
+            "becomes a CronJob: `sdsk8s migrate import` writes it",
+            t.file,
+            t.line,
         )
         for t in read.timers
     ]
@@ -38,7 +42,7 @@ def _workload(program: OldProgram) -> Finding:
         words = f"runs in {rule['workload']}; {program.count} process{'es' * (program.count != 1)} before"
         return Finding(CHANGED, subject, words, program.file, program.line)
     words = rule.get("none") or (
-        f"nothing can run it: {program.trouble}" if program.trouble
-        else "no workload of the catalogue runs it: `sdsk8s migrate import` writes one"
+        f"no container can run it: {program.trouble}" if program.trouble
+        else "no workload in the catalogue runs it: `sdsk8s migrate import` writes one"
     )  # fmt: skip
     return Finding(NONE if "none" in rule or program.trouble else CHANGED, subject, words, program.file, program.line)

@@ -39,7 +39,7 @@ def read_crontab(path: Path, component: str, with_user: bool = False) -> tuple[l
         if assign and not row.startswith("@"):
             name, value = assign.group(1), assign.group(2).strip("\"'")
             if name == "MAILTO":
-                tell(NONE, "MAILTO", "nobody sends mail: a failed Job stays and is seen in the cluster")
+                tell(NONE, "MAILTO", "no mail is sent; a failed Job stays visible in the cluster")
             elif name in ("CRON_TZ", "TZ"):
                 zone = value
                 tell(TAKEN, name, f"timeZone {value}")
@@ -51,10 +51,10 @@ def read_crontab(path: Path, component: str, with_user: bool = False) -> tuple[l
             continue
         schedule, rest = _split(row)
         if row.startswith("@reboot"):
-            tell(NONE, "@reboot", "a pod has no boot: put the command before the program's own")
+            tell(NONE, "@reboot", "pods do not boot: put this command in front of the program's command")
             continue
         if schedule is None:
-            tell(NONE, row[:40], "this line is no entry of a crontab")
+            tell(NONE, row[:40], "this line is not a valid crontab entry")
             continue
         if with_user:
             user, _, rest = rest.partition(" ")
@@ -65,7 +65,11 @@ def read_crontab(path: Path, component: str, with_user: bool = False) -> tuple[l
             continue
         command = re.split(r"(?<!\\)%", rest.strip(), maxsplit=1)
         if len(command) > 1:
-            tell(NONE, row[:40], "text after % was standard input, which a CronJob has not: use a script")
+            tell(
+                NONE,
+                row[:40],
+                "cron sends the text after % to standard input, which a CronJob does not have: use a script",
+            )
             continue
         name = _name(command[0], {t.name for t in timers})
         text = command[0].replace("\\%", "%")
@@ -84,7 +88,7 @@ def _split(row: str) -> tuple[str | None, str]:
 
 
 def _weekday(field: str) -> str:
-    """Sunday is 7 for cron, and only 0 for Kubernetes."""
+    """cron accepts 0 and 7 for Sunday; Kubernetes accepts only 0."""
     out = []
     for part in field.split(","):
         span, slash, step = part.partition("/")

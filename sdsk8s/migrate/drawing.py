@@ -92,7 +92,7 @@ def draw(site: Site, catalogue: Catalogue, served: Mapping[str, Sequence[str]]) 
     (qx, cx, sx), (qw, cw, sw) = COLUMNS, WIDTHS
     boxes = {("queue", q): Box(q, "queue", qx, y, qw, h) for q, (y, h) in zip(queues, places[0], strict=True)}
     for c, (y, h) in zip(parts, places[1], strict=True):
-        note = "no workloads in this catalogue" if c.stub else _note(site, c)
+        note = "not managed here" if c.stub else _note(site, c)
         boxes["component", c.name] = Box(c.name, "component", cx, y, cw, h, note, lines[c.name])
     for i, (c, (y, h)) in enumerate(zip(stores, places[2], strict=True)):
         colour = COLOURS[i % len(COLOURS)]

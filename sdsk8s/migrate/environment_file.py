@@ -50,7 +50,7 @@ def _value(text: str, at: int) -> tuple[str, int, str]:
         if char == "'":
             end = text.find("'", at + 1)
             if end < 0:
-                return out, len(text), "a quote is not closed"
+                return out, len(text), "the closing quote is missing"
             out, at = out + text[at + 1 : end], end + 1
         elif char == '"':
             part, at, trouble = _quoted(text, at + 1)
@@ -60,7 +60,7 @@ def _value(text: str, at: int) -> tuple[str, int, str]:
         elif char == "\\" and at + 1 < len(text):
             out, at = out + text[at + 1].replace("\n", ""), at + 2
         elif _COMPUTED.match(text, at) or char in ";&|<>()" or text[at : at + 2] == '$"' or home:
-            return out, at, "a shell computes it"
+            return out, at, "only a shell can compute its value"
         else:
             out, at = out + char, at + 1
     return out, at, ""
@@ -77,5 +77,5 @@ def _quoted(text: str, at: int) -> tuple[str, int, str]:
         elif not _COMPUTED.match(text, at) or text[at : at + 2] == "$'":
             out, at = out + char, at + 1
         else:
-            return out, at, "a shell computes it"
-    return out, at, "a quote is not closed"
+            return out, at, "only a shell can compute its value"
+    return out, at, "the closing quote is missing"

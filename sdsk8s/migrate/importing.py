@@ -83,7 +83,7 @@ class Importer:
         """settings: (component, settings file)"""
         given = [(c, f) for c, f in settings if image_of(self.catalogue.get(c))]
         for c, f in (e for e in settings if e not in given):
-            words = f"{c} has no image with code in this catalogue"
+            words = f"{c} has no image with code in the catalogue"
             self.out.findings.append(Finding(NONE, f.name, words, str(f)))
         self.settings, found = read_settings(given, self.read, self.catalogue, self.vault)
         self.out.findings += found
@@ -117,12 +117,14 @@ class Importer:
         first = self.seen.setdefault(label, p)
         if first is not p:
             equal = dataclasses.replace(p, file=first.file, line=first.line) == first
-            words = f"the program of that name in {first.file}:{first.line} counts" + " and is the same" * equal
+            words = (
+                f"duplicate program: the one in {first.file}:{first.line} is used" + ", and the two are equal" * equal
+            )
             self.tell(CHANGED if equal else NONE, subject, words, p)
             return
         if "none" in rule or p.trouble:
-            words = rule.get("none") or f"nothing can run it: {p.trouble}"
-            self.fates[label] = (NONE, "part of a program without counterpart")
+            words = rule.get("none") or f"no container can run it: {p.trouble}"
+            self.fates[label] = (NONE, "part of a program that has no counterpart")
             self.tell(NONE, subject, words, p)
         elif workload := rule.get("workload") or self._same(p, owner):
             self._known(p, owner, workload, subject, label)
@@ -142,8 +144,8 @@ class Importer:
             self.fates[label] = (CHANGED, f"workers of {owner.name} have their own")
             self.tell(CHANGED, subject, words, p)
         elif not image_of(owner):
-            self.fates[label] = (NONE, "part of a program without counterpart")
-            self.tell(NONE, subject, f"{owner.name} has no image with code in this catalogue", p)
+            self.fates[label] = (NONE, "part of a program that has no counterpart")
+            self.tell(NONE, subject, f"{owner.name} has no image with code in the catalogue", p)
         else:
             self._new(p, owner, subject)
 
@@ -181,7 +183,7 @@ class Importer:
         if patched:
             words += "; gets " + ", ".join(patched)
         if kept:
-            words += f"; the values of {', '.join(sorted(set(kept)))} are not taken over, since it has others"
+            words += f"; keeps its own values of {', '.join(sorted(set(kept)))}"
         self.paths.clear()
         served = [q for text in _NAMES.findall(p.command) for q in text.split(",")]
         self.out.queues[workload] = [*self.out.queues.get(workload, ()), *served]
@@ -205,15 +207,15 @@ class Importer:
         owner = self.catalogue.get(t.component)
         subject = f"{t.component}: timer {t.name}"
         if not image_of(owner):
-            self.tell(NONE, subject, f"{owner.name} has no image with code in this catalogue", t)
+            self.tell(NONE, subject, f"{owner.name} has no image with code in the catalogue", t)
             return
         name = self._name(owner, t.name)
         argv = t.argv or ("/bin/sh", "-c", notation.literal(t.command))
         env, command = self._start(owner, argv, t.environment if t.argv else
                                    tuple((n, notation.literal(v)) for n, v in t.environment))  # fmt: skip
         self.overlay(owner.name).objects.append(cron_job(owner, name, t, command, env))
-        words = f"CronJob {name}, {t.schedule}: a run that is not over holds the next one back; "
-        words += f"times are those of {t.zone}" if t.zone else "times are those of the cluster, mostly UTC"
+        words = f"CronJob {name}, {t.schedule}: the next run waits until this one has ended; "
+        words += f"times are in the zone {t.zone}" if t.zone else "times are in the cluster's zone, usually UTC"
         self.tell(CHANGED, subject, "; ".join([words, *self._needs(owner, argv, t)]), t)
 
     def _name(self, owner: Component, name: str) -> str:
@@ -254,20 +256,25 @@ class Importer:
                 overlay.packages.append(package)
                 words.append(f"the image gets the package {package}")
             else:
-                self.tell(NONE, f"package {package}", f"{self.source} has none, and {image}'s image lacks it", at)
+                self.tell(
+                    NONE,
+                    f"package {package}",
+                    f"{self.source} does not contain it, and neither does the image {image}",
+                    at,
+                )
         for command in _commands(argv):
             if command in imported()["commands"] and command not in imported()["present"]:
                 overlay.os_packages.add(imported()["commands"][command])
                 words.append(f"the image gets the Debian package {imported()['commands'][command]}")
             elif command not in imported()["present"]:
-                words.append(f"whether the image has the command {command} is not known")
+                words.append(f"cannot check whether the image contains the command {command}")
         self.paths.clear()
         text = " ".join([*argv, *(v for _, v in at.environment)])
         if re.search(r"\blocalhost\b|\b127\.0\.0\.1\b", text):
-            words.append("localhost is the pod itself: name a Service")
+            words.append("localhost is the pod itself: use the name of a Service")
         for address, keys in self.read.addresses().items():
             if re.search(rf"(?<![\w.-]){re.escape(address)}(?![\w-])", text):
-                words.append(f"{address} is an old host ({', '.join(keys)}): name a Service")
+                words.append(f"{address} is an old host ({', '.join(keys)}): use the name of a Service")
         return words
 
     def _own(self, image: str, old: str, new: str) -> str:
@@ -277,7 +284,7 @@ class Importer:
             if path.is_file() and path.stat().st_size <= LARGEST:
                 self.out.files[source] = path.read_bytes()
                 self.overrides.setdefault(image, {})[source] = new
-                return f"{path.name} is laid over the image"
+                return f"{path.name} is added to the image"
         except OSError:
             pass
         return f"{path.name} is not on this host: put it into {source} and name it in overrides.yaml"

@@ -62,7 +62,7 @@ def take_inventory(home: Path, catalogue: Catalogue, given: Given) -> Inventory:
         if path.name == "cluster.py":
             out.findings += _tasks(path, given.verdicts)
         elif path.name not in ("config", "files"):
-            out.findings.append(Finding(NONE, path.name, "nothing in the catalogue reads it: it stays", str(path)))
+            out.findings.append(Finding(NONE, path.name, "no part of the catalogue reads it; it is kept", str(path)))
     return out
 
 
@@ -72,7 +72,7 @@ def _config(out: Inventory, catalogue: Catalogue) -> None:
         rule = verdict(legacy()["keys"], str(key))
         none = "none" in rule and not _blank(value)
         if key in addressed:
-            kind, words = CHANGED, "pods use the Service instead; the address counts where the component is external"
+            kind, words = CHANGED, "pods use the Service instead; the address is used only if the component is external"
         elif none or "changed" in rule:
             kind, words = (NONE, str(rule["none"])) if none else (CHANGED, str(rule["changed"]))
         else:
@@ -88,7 +88,7 @@ def _files(out: Inventory, catalogue: Catalogue) -> Iterable[tuple[str, Path]]:
     for path in sorted(p for p in files.rglob("*") if p.is_file() or p.is_symlink()) if files.is_dir() else ():
         name = str(path.relative_to(files))
         if not path.is_file():
-            words = "a link to a folder: put the folder in its place" if path.is_dir() else "a link that leads nowhere"
+            words = "this is a link to a directory: replace it with the directory" if path.is_dir() else "broken link"
             out.findings.append(Finding(NONE, name, words, str(path)))
             continue
         component = name.removeprefix("supervisord.conf.")
@@ -116,7 +116,7 @@ def _tasks(path: Path, verdicts: Verdicts) -> list[Finding]:
     except (OSError, UnicodeDecodeError, SyntaxError, ValueError) as err:
         return [Finding(NONE, path.name, f"Python cannot read it: {err}", str(path), getattr(err, "lineno", 0) or 0)]
     known = {**verdicts.get("primitives", {}), **verdicts.get("tasks", {})}
-    found = [Finding(CHANGED, path.name, "stays where it is: `sds fab -f cluster.py` runs its tasks", str(path))]
+    found = [Finding(CHANGED, path.name, "kept as it is: run its tasks with `sds fab -f cluster.py`", str(path))]
     for node in (n for n in tree.body if isinstance(n, ast.FunctionDef)):
         said = {name: known[name] for name in sorted(_called(node)) if name in known}
         refused = [f"{name}: {now}" for name, (how, now) in said.items() if how == "refused"]
@@ -124,7 +124,7 @@ def _tasks(path: Path, verdicts: Verdicts) -> list[Finding]:
         kind = NONE if refused else CHANGED if changed or not verdicts else TAKEN
         words = "; ".join(["run it with `sds fab`", *(f"refused {r}" for r in refused), *changed])
         if verdicts and not said:
-            words += "; it calls nothing that has another meaning"
+            words += "; every function that it calls has the same meaning"
         found.append(Finding(kind, f"{path.name} {node.name}", words, str(path), node.lineno))
     return found
 

@@ -53,11 +53,15 @@ def read_settings(
         except OSError as err:
             raise ConfigError("this settings file cannot be read", target=str(path), words=str(err)) from None
         except UnicodeDecodeError:
-            found.append(Finding(NONE, path.name, "it is not UTF-8, and pods get text: convert it", str(path)))
+            found.append(Finding(NONE, path.name, "not valid UTF-8: convert the file to UTF-8", str(path)))
             continue
         name = file_name(path)
         if len(content) > LIMIT or "\0" in text or name in own.files:
-            why = "another one has its name" if name in own.files else f"it has NUL or more than {LIMIT} bytes"
+            why = (
+                "another settings file has the same name"
+                if name in own.files
+                else f"it contains NUL bytes, or more than {LIMIT} bytes"
+            )
             found.append(Finding(NONE, path.name, why, str(path)))
         elif read_environment(text) is not None:
             found += _environment(own, component, path, text, read, vault)
@@ -81,20 +85,20 @@ def _environment(
         kind, words = TAKEN, "byte for byte"
         held = {**own.variables, **own.hidden}
         if last[a.name] is not a:
-            kind, words = CHANGED, f"line {last[a.name].line} counts"
+            kind, words = CHANGED, f"line {last[a.name].line} is used"
         elif a.trouble:
-            kind, words = NONE, f"{a.trouble}: write the value down"
+            kind, words = NONE, f"{a.trouble}: write the value itself"
         elif of_image(a.name):
-            kind, words = CHANGED, "the image sets it for its own layout"
+            kind, words = CHANGED, "the image sets its own value"
         elif held.get(a.name, a.value) != a.value:
-            kind, words = NONE, "another settings file of the component gives it another value"
+            kind, words = NONE, "another settings file of the component sets a different value"
         elif vault.secret(a.name, a.value):
             own.hidden[a.name], words = a.value, "byte for byte, from a Secret"
         else:
             own.variables[a.name] = a.value
         hosts = [h for h in read.addresses() if kind == TAKEN and _host(h).search(a.value)]
         if hosts:
-            kind, words = CHANGED, f"{words}; it names the old host {', '.join(hosts)}: name a Service"
+            kind, words = CHANGED, f"{words}; it names the old host {', '.join(hosts)}: use the name of a Service"
         yield Finding(kind, f"{path.name} {a.name}", words, str(path), a.line)
 
 
@@ -116,7 +120,10 @@ def _file(
     yield from (
         found
         if not raw
-        else (Finding(CHANGED, f.subject, "an old host: name a Service", f.file, f.line) for f in found)
+        else (
+            Finding(CHANGED, f.subject, "address of an old host: use the name of a Service", f.file, f.line)
+            for f in found
+        )
     )
 
 
@@ -144,7 +151,7 @@ def _with_addresses(text: str, path: Path, read: Inventory, catalogue: Catalogue
                     row = row[: hit.start()] + "{{ " + fits[0] + " }}" + row[hit.end() :]
                     words = f"{{{{ {fits[0]} }}}}: the old value on machines, the Service {services[fits[0]]} in pods"
                 else:
-                    words = "an old host, left as it is: which Service is meant?"
+                    words = "address of an old host, not changed: replace it with the name of a Service"
                 found.append(Finding(CHANGED, subject, words, str(path), i + 1))
         rows[i] = row
     return "\n".join(rows), found

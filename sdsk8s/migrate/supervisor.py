@@ -20,18 +20,18 @@ from sdsk8s.model.finding import CHANGED, NONE, TAKEN, Finding
 SAME = {
     "command": "command of the container",
     "environment": "environment of the container",
-    "process_name": "names of processes are names of pods",
-    "redirect_stderr": "both streams are the pod's log",
+    "process_name": "process names become pod names",
+    "redirect_stderr": "both streams go to the pod's log",
     "startsecs": "minReadySeconds of the Deployment",
 }
 OTHERWISE = {
-    "autorestart": "a pod's program is always started again, with growing pauses",
+    "autorestart": "a pod's program is always restarted, with increasing delays",
     "directory": "working directory of the container; paths below the old home are mapped",
-    "exitcodes": "every end of the program is a restart",
-    "killasgroup": "the whole container is ended",
+    "exitcodes": "the program is restarted whenever it ends",
+    "killasgroup": "the whole container is stopped",
     "priority": "start order comes from `needs` and from readiness, not from a number",
-    "startretries": "restarts do not stop; `status` shows them",
-    "stopasgroup": "the signal goes to the container's first process only",
+    "startretries": "restarts are not limited; `status` shows them",
+    "stopasgroup": "only the container's first process gets the signal",
     "umask": "set it in the command",
     "user": "pods run as uid 10001",
 }
@@ -113,7 +113,7 @@ def _files(
             base.parent.glob(base.name)
         )  # fmt: skip
         if not hits:
-            out.findings.append(Finding(NONE, f"include {pattern}", "no file is there", str(path), line))
+            out.findings.append(Finding(NONE, f"include {pattern}", "no such file", str(path), line))
         for hit in hits:
             if hit.resolve() not in seen:
                 yield from _files(hit, values, out, seen)
@@ -124,7 +124,7 @@ def _sections(path: Path, text: str) -> configparser.RawConfigParser:
     try:
         parser.read_string(text, str(path))
     except configparser.Error as err:
-        raise ConfigError("this is no supervisord configuration", target=str(path), words=str(err)) from None
+        raise ConfigError("not a supervisord configuration", target=str(path), words=str(err)) from None
     return parser
 
 
@@ -158,7 +158,7 @@ def _twice(file: Path, text: str, original: str) -> Iterator[Finding]:
         elif section and key:
             name = (section, key.group(1).lower())
             if name in seen:
-                words = f"written twice; line {number} counts"
+                words = f"duplicate key: line {number} is used"
                 yield Finding(NONE, f"{section.replace(':', ' ')} {name[1]}", words, str(file), seen[name])
             seen[name] = number
 
@@ -208,25 +208,25 @@ def _section(
     if kind == "program":
         out.programs.append(_program(section, origin, shared, groups.get(name, name), tell))
     elif kind == "group":
-        tell(CHANGED, title, "a group has no name of its own: its programs are workloads of the component")
-        keys(CHANGED, "see the programs")
+        tell(CHANGED, title, "group names are not used: its programs become workloads of the component")
+        keys(CHANGED, "see its programs")
     elif kind == "eventlistener":
-        tell(NONE, title, "nobody sends supervisord's events: readiness and liveness probes watch the program")
+        tell(NONE, title, "supervisord's events do not exist in pods: readiness and liveness probes watch the program")
         keys(NONE, "part of the listener")
     elif kind == "fcgi-program":
-        tell(NONE, title, "a socket shared by processes has no counterpart: let the program listen on a port")
+        tell(NONE, title, "processes cannot share a socket in pods: let the program listen on a port")
         keys(NONE, "part of the program")
     elif title == "inet_http_server":
         tell(NONE, title, "supervisord's web port is not exposed: `sds status`, `sdsk8s logs` and kubectl replace it")
         keys(NONE, "part of the web port")
     elif title in _OWN:
-        tell(TAKEN, title, "Kubernetes keeps the programs; `sds status` shows them")
+        tell(TAKEN, title, "Kubernetes keeps the programs running; `sds status` shows them")
         for key in section:
             lost = title == "supervisord" and key not in _REPLACED
-            words = "nothing reads it: the node and the pod's spec set such limits" if lost else "see the section"
+            words = "not used: the node and the pod's spec set such limits" if lost else "see the section"
             tell(CHANGED if lost else TAKEN, f"{title} {key}", words, key)
     else:
-        tell(NONE, title, "not a part of supervisord that is known here")
+        tell(NONE, title, "unknown section of a supervisord configuration")
         keys(NONE, "see the section")
 
 
@@ -264,9 +264,9 @@ def _program(
         each.append((argv, tuple({**shared, **own}.items())))
     left = re.search(r"%\((?!ENV_|process_num)\w+\)\w*", command + environment)
     if left and left.group() not in ("%(program_name)s", "%(group_name)s", "%(here)s", "%(host_node_name)s"):
-        trouble = "" if left.group().startswith("%(numprocs)") else f"nothing is known to replace {left.group()}"
+        trouble = "" if left.group().startswith("%(numprocs)") else f"no known replacement for {left.group()}"
     for variable in sorted(set(re.findall(r"%\(ENV_(\w+)\)s", command + environment))):
-        tell(CHANGED, f"{name}: ENV_{variable}", f"{variable} of the container's environment is read instead")
+        tell(CHANGED, f"{name}: ENV_{variable}", f"{variable} of the container's environment is used instead")
     signal = text("stopsignal", "TERM").upper().removeprefix("SIG")
     return OldProgram(
         origin.component, name, re.sub(r"%\(ENV_(\w+)\)s", r"${\1}", text("command")).replace("%%", "%"), file,
@@ -287,7 +287,7 @@ def _keys(
     """A finding for every key of a program."""
     for key in section:
         value = section[key]
-        kind, words = NONE, "nothing on Kubernetes reads it"
+        kind, words = NONE, "not used on Kubernetes"
         if key in SAME:
             kind, words = TAKEN, SAME[key]
         elif key in OTHERWISE:
@@ -300,18 +300,18 @@ def _keys(
         elif key == "numprocs_start":
             kind, words = TAKEN, "the first number"
         elif key == "autostart":
-            kind, words = (TAKEN, "started") if _on(value) else (CHANGED, "0 replicas until `kubectl scale`")
+            kind, words = (TAKEN, "started") if _on(value) else (CHANGED, "0 replicas; start it with `kubectl scale`")
         elif _LOGS.fullmatch(key):
             kind, words = CHANGED, "logs go to stdout: `sdsk8s logs`"
         elif key == "stopwaitsecs":
             kind, words = TAKEN, f"terminationGracePeriodSeconds: {value} or more"
         elif key == "stopsignal":
             signal = text(key, "TERM").upper().removeprefix("SIG")
-            kind, words = CHANGED, f"a preStop command sends {signal}, since pods get TERM"
+            kind, words = CHANGED, f"a preStop command sends {signal}, because Kubernetes sends TERM"
             if signal not in _SIGNALS:
-                kind, words = NONE, f"{signal} is no signal that supervisord knows"
+                kind, words = NONE, f"{signal} is not a signal that supervisord accepts"
             elif signal == "TERM":
-                kind, words = TAKEN, "TERM is what pods get"
+                kind, words = TAKEN, "Kubernetes sends TERM"
         tell(kind, f"program {name} {key}", words, key, name)
 
 

@@ -16,18 +16,18 @@ from sdsk8s.model.finding import CHANGED, NONE, TAKEN, Finding
 _SAME = {"Description", "ExecStart", "Environment", "Type", "Documentation"}
 _TIMER = {"OnCalendar", "Unit", "Description", "Documentation"}
 _LOST = {
-    "EnvironmentFile": "give the file with --settings",
-    "ExecStartPre": "put it before the program's own command",
+    "EnvironmentFile": "pass the file with --settings",
+    "ExecStartPre": "put it in front of the program's command",
     "ExecStop": "pods are stopped by a signal: use KillSignal, or a preStop command",
-    "OnBootSec": "a pod has no boot",
+    "OnBootSec": "pods do not boot",
     "RandomizedDelaySec": "a CronJob starts at its minute",
 }
 _CHANGED = {
-    "Restart": "a pod's program is always started again", "RestartSec": "pauses between restarts grow by themselves",
+    "Restart": "a pod's program is always restarted", "RestartSec": "the delay between restarts grows automatically",
     "User": "pods run as uid 10001", "Group": "pods run as gid 10001",
     "WorkingDirectory": "working directory of the container", "After": "order comes from `needs` and from readiness",
     "Wants": "order comes from `needs`", "Requires": "order comes from `needs`",
-    "OnUnitActiveSec": "counted from the clock, not from the last run",
+    "OnUnitActiveSec": "runs at fixed times, not at an interval after the last run",
     "Persistent": "a missed run starts within 300 s",
     "WantedBy": "replicas say whether it runs", "TimeoutStopSec": "grace period", "KillSignal": "see the workload",
     "StandardOutput": "logs go to stdout", "StandardError": "logs go to stdout",
@@ -118,13 +118,13 @@ def _joined(rows: list[str]) -> Iterator[tuple[str, int]]:
 def _keys(out: Units, unit: _Unit, same: set[str], every: str = "") -> None:
     for key, entries in unit.values.items():
         for i, (_, line) in enumerate(entries):
-            kind, words = (TAKEN, "as it was") if key in same else (CHANGED, _CHANGED.get(key, ""))
+            kind, words = (TAKEN, "same meaning") if key in same else (CHANGED, _CHANGED.get(key, ""))
             if every:
                 kind, words = every, "see the unit"
             elif key == "ExecStart" and i and same is _SAME:
-                kind, words = NONE, "a second command of one unit: make it a program"
+                kind, words = NONE, "second command of one unit: make it a separate program"
             elif not words:
-                kind, words = NONE, _LOST.get(key, "nothing on Kubernetes reads it")
+                kind, words = NONE, _LOST.get(key, "not used on Kubernetes")
             owner = f"{unit.component}: {unit.path.stem} {key}" if unit.path.suffix == ".service" else ""
             number = f" ({i + 1})" if i else ""
             subject = f"{unit.path.name} {key}{number}"
@@ -138,7 +138,7 @@ def _program(out: Units, unit: _Unit) -> OldProgram | None:
         out.findings.append(Finding(NONE, path.name, "it has no ExecStart", str(path)))
         return None
     if unit.last("Type", "simple")[0] == "forking":
-        words = "it goes to the background: a pod needs a program that stays"
+        words = "it runs in the background: a pod needs a program in the foreground"
         out.findings.append(Finding(NONE, path.name, words, str(path), unit.last("Type")[1]))
         return None
     environment, trouble = {}, ""
@@ -176,18 +176,20 @@ def _timer(out: Units, unit: _Unit, service: _Unit | None, name: str) -> None:
 
     _keys(out, unit, _TIMER)
     if service is None:
-        tell(NONE, f"its service {name} was not given")
+        tell(NONE, f"its service {name} is missing: pass its unit file too")
         return
     program = _program(Units(), service)
     whens = [("OnCalendar", *e) for e in unit.values.get("OnCalendar", ())]
     whens += [("OnUnitActiveSec", *e) for e in unit.values.get("OnUnitActiveSec", ())]
     if len(whens) != 1 or program is None or program.trouble:
-        tell(NONE, "a CronJob has one schedule and one command" if program else "its service has no command")
+        tell(
+            NONE, "expected one schedule and one command, as a CronJob has" if program else "its service has no command"
+        )
         return
     key, value, line = whens[0]
     schedule = calendar(value) if key == "OnCalendar" else _every(value)
     if not schedule:
-        tell(NONE, f"{key}={value} has no counterpart in a CronJob: write five fields of cron", line)
+        tell(NONE, f"{key}={value} cannot be a CronJob schedule: write five fields of cron", line)
         return
     out.timers.append(
         Timer(unit.component, unit.path.stem, schedule, program.command, str(unit.path), line, program.environment,

@@ -205,7 +205,7 @@ def wait_ready(w: Desired, live: Observed, changes: list[Node]) -> list[Node]:
 
 
 def stop(component: Component, live: Observed) -> list[Node]:
-    """Record replicas and scale to 0, all workloads side by side, then wait until the pods are gone."""
+    """Record replicas and scale to 0, all workloads in parallel, then wait until the pods have ended."""
     scales: list[Node] = [
         Scale("drain, then stop; replicas are recorded", kind, name, before, 0, record=before)
         for kind, name in workloads(component, live)

@@ -1,6 +1,6 @@
 """`ship`: per queue, its bundle is packed and stored where its workers fetch it; workers in the cluster roll to it.
 
-Queues ship side by side. What is stored already with the same content is not stored again, and workers that run the
+Queues ship in parallel. What is stored already with the same content is not stored again, and workers that run the
 bundle already are left alone.
 """
 
@@ -19,7 +19,7 @@ from sdsk8s.planner.steps import Apply, Group, Node, Pack, Plan, Push, Upload, W
 
 @dataclass(frozen=True)
 class Bucket:
-    """Where an archive goes in a bucket; stored: what is there has this content, its sha256 and its encryption."""
+    """Where an archive goes in a bucket; stored: the bucket has this content, its sha256 and its encryption."""
 
     bucket: str
     key: str

@@ -11,7 +11,7 @@ from sdsk8s.planner.steps import Apply, Group, Node, Plan, group, walk
 
 
 def plan_start(target: str, levels: list[list[Desired]], live: Observed, space: Object) -> Plan:
-    """levels: stores first, then components; the members of one level start side by side.
+    """levels: stores first, then components; the members of one level start in parallel.
 
     A component whose workloads all run and are ready gets no step; what exists is never re-applied (that is
     `update`).

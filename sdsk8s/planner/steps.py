@@ -358,7 +358,7 @@ class Record(Step):
 
 @dataclass(frozen=True)
 class Group:
-    """Steps under one heading, one after the other or side by side."""
+    """Steps under one heading, one after the other or in parallel."""
 
     title: str
     children: tuple[Node, ...]

@@ -35,7 +35,7 @@ def load_catalogue(extra: Iterable[str] = ()) -> Catalogue:
     for c in found.values():
         for need in c.needs:
             if need not in found:
-                raise ConfigError(f'"{c.name}" needs "{need}", which no folder declares', target=c.folder)
+                raise ConfigError(f'"{c.name}" needs "{need}", but no catalogue folder declares it', target=c.folder)
     return Catalogue(found)
 
 
@@ -83,7 +83,7 @@ def _component(stack: list[_Folder]) -> Component:
         raise ConfigError(
             f'"{base.name}" extends a component that no later folder has',
             target=str(base.file),
-            next="take `extends` away, or correct `name`",
+            next="remove `extends`, or correct `name`",
         )
     data, objects = dict(base.data), base.objects
     for entry in reversed(above):
@@ -91,7 +91,7 @@ def _component(stack: list[_Folder]) -> Component:
             data, objects = merge_component(data, entry.data), merge_manifests(objects, entry.objects)
         except (ValueError, TypeError, AttributeError, KeyError) as err:
             raise ConfigError(
-                "these changes do not fit the component", target=str(entry.file), words=str(err)
+                "these changes cannot be applied to the component", target=str(entry.file), words=str(err)
             ) from None
     for obj in objects:
         if odd := _odd(obj):

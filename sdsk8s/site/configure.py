@@ -1,4 +1,4 @@
-"""Writes a site's `config` and `site.yaml`: merged into what is there, comments and unknown keys kept."""
+"""Writes a site's `config` and `site.yaml`: merged into the existing files; comments and unknown keys are kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SITE_KEYS = ("name", "namespace", "context", "registry", "source")
 
 
 def password_hash(password: str) -> str:
-    """SHA-224 in hex: what the legacy tool stores for the web account."""
+    """SHA-224 in hex, as the legacy tool stores the password of the web account."""
     return hashlib.sha224(password.encode()).hexdigest()
 
 
@@ -46,7 +46,7 @@ def merged(path: Path, changes: Mapping[str, Any]) -> str:
     if data is None:
         data = CommentedMap()
     if not isinstance(data, CommentedMap):
-        raise ConfigError("a mapping of keys to values is expected", target=str(path))
+        raise ConfigError("expected a mapping of keys to values", target=str(path))
     if not _lay(data, changes):
         return text
     # Lists are indented as they are in the file: the usual two forms differ only in this.
@@ -118,6 +118,6 @@ def _replace(path: Path, text: str, check: Any) -> list[str]:
         )
         path.rename(kept)
         kept.chmod(0o600)
-        done.append(f"{kept}: what was there")
+        done.append(f"{kept}: backup of the previous file")
     new.rename(path)
     return [f"{path}: written, mode 0600", *done]

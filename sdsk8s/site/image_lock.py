@@ -29,7 +29,9 @@ def read_lock(path: Path) -> dict[str, str]:
     for reference, digest in found.items():
         if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
             raise ConfigError(
-                f"{digest!r} is no digest", target=f"{path}, {reference}", words='sha256 and 64 hex digits, or ""'
+                f"{digest!r} is not a digest",
+                target=f"{path}, {reference}",
+                words='expected sha256: and 64 hex digits, or ""',
             )
     return found
 

@@ -48,8 +48,8 @@ def read_legacy_config(path: Path) -> LegacyConfig:
     for key, node in root.value if isinstance(root, yaml.MappingNode) else ():
         line = key.start_mark.line + 1
         if key.value in lines:
-            words = f"written twice; this one counts, and the one in line {lines[key.value]} does not"
-            twice.append(Finding(BROKEN, key.value, words, line=line, cure="take one of the two away"))
+            words = f"duplicate key: this line is used, line {lines[key.value]} is ignored"
+            twice.append(Finding(BROKEN, key.value, words, line=line, cure="remove one of the two lines"))
         lines[key.value] = line
         if isinstance(node, yaml.ScalarNode) and not node.style and node.value:
             start, end = node.start_mark, node.end_mark

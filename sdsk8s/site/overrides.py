@@ -22,5 +22,5 @@ def load_overrides(home: Path) -> dict[str, Overrides]:
             if not source.exists():
                 raise ConfigError(f"the override {override.source} does not exist", target=f"{path}, {image}")
             if not source.is_relative_to(root):
-                raise ConfigError(f"the override {override.source} leads out of the site folder", target=str(path))
+                raise ConfigError(f"the override {override.source} is outside the site folder", target=str(path))
     return found

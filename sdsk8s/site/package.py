@@ -42,12 +42,16 @@ class PackageFile:
             raise ConfigError("the package cannot be read", target=str(path), words=str(err)) from None
         tops = {name.split("/")[0] for name in self._members}
         if len(tops) != 1 or tops & {"", ".", ".."}:
-            raise ConfigError("a package has one top folder", target=str(path), words=", ".join(sorted(tops)[:5]))
+            raise ConfigError(
+                "expected one top-level directory in the package", target=str(path), words=", ".join(sorted(tops)[:5])
+            )
         self._top = tops.pop()
         self.package: Package = package_from_dict(self._manifest(), f"{path}: {MANIFEST}")
         missing = [name for name in self.package.own() if self._member(name) is None]
         if missing:
-            raise ConfigError("the package lacks its container's image", target=str(path), words=", ".join(missing))
+            raise ConfigError(
+                "the package does not contain its container's image", target=str(path), words=", ".join(missing)
+            )
 
     def __enter__(self) -> PackageFile:
         return self
@@ -73,10 +77,10 @@ class PackageFile:
         if member is None:
             raise ConfigError(f"the package has no {MANIFEST}", target=str(self.path))
         if member.size > _MANIFEST_BYTES:
-            raise ConfigError(f"its {MANIFEST} is {member.size} bytes", target=str(self.path))
+            raise ConfigError(f"its {MANIFEST} is too large: {member.size} bytes", target=str(self.path))
         file = self._tar.extractfile(member)
         assert file is not None
         try:
             return json.loads(file.read())
         except ValueError as err:
-            raise ConfigError(f"its {MANIFEST} is no JSON", target=str(self.path), words=str(err)) from None
+            raise ConfigError(f"its {MANIFEST} is not valid JSON", target=str(self.path), words=str(err)) from None

@@ -100,7 +100,7 @@ class Record:
             except (OSError, ValueError, KeyError, TypeError) as err:
                 raise ConfigError(
                     "the record of shipped files cannot be read", target=str(self._index),
-                    words=f"{type(err).__name__}: {err}", next=f"rm {self._index}: bases are then unknown",
+                    words=f"{type(err).__name__}: {err}", next=f"rm {self._index}: the versions are then unknown",
                 ) from None  # fmt: skip
 
     def base(self, name: str) -> bytes | None:

@@ -36,7 +36,7 @@ def _read(site: Site, component: Component, entry: ConfigFile) -> str | None:
     if entry.optional:
         return None
     raise ConfigError(
-        f"{component.name} needs the template {entry.template}, which is not there",
+        f"{component.name} needs the template {entry.template}, which does not exist",
         target=" or ".join(str(p) for p in looked),
     )
 
@@ -56,6 +56,6 @@ def bundle_text(site: Site, component: Component, entry: BundleFile) -> bytes | 
     if entry.optional:
         return None
     raise ConfigError(
-        f"the bundle of {component.name} needs {entry.templates[0]}, which is not there",
+        f"the bundle of {component.name} needs {entry.templates[0]}, which does not exist",
         target=" or ".join(str(p) for p in looked),
     )

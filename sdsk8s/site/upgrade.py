@@ -68,13 +68,11 @@ def _change(home: Path, entry: Shipped, record: Record, take: str | None, old: P
     if now == SAME or (now == EDITED and take != "shipped"):
         return Change(name, now, "keep" if known else "record")
     if take == "mine" and MARK in ours:
-        return Change(name, now, "refuse", f"{path} still has marks of a conflict ({MARK.decode()}...)")
+        return Change(name, now, "refuse", f"{path} still contains conflict markers ({MARK.decode()}...)")
     if take == "mine":
         return Change(name, now, "record", "kept as it is")
     if len(entry.texts()) > 1:
-        words = (
-            f"compare by hand (files diff {name}), then files upgrade {name} --take mine; or remove it: {WORDS[now]}"
-        )
+        words = f"compare them (files diff {name}), then files upgrade {name} --take mine; or remove it: {WORDS[now]}"
         return Change(name, now, "refuse", words)
     if now == OLD or take == "shipped":
         return Change(name, now, "replace", text=shipped)
@@ -86,10 +84,10 @@ def _change(home: Path, entry: Shipped, record: Record, take: str | None, old: P
     if clean and not _breaks_json(merged, ours, shipped):
         return Change(name, now, "merge", text=merged)
     beside = path.with_name(name + ".new")
-    words = f"settle it in {beside}, move that over {path}, then files upgrade {name} --take mine"
+    words = f"resolve the conflict in {beside}, move that file to {path}, then run files upgrade {name} --take mine"
     there = read(beside)
     if there is not None and there != merged:
-        return Change(name, now, "refuse", f"{beside} is there already: {words}")
+        return Change(name, now, "refuse", f"{beside} already exists: {words}")
     return Change(name, now, "conflict", words, text=merged)
 
 
@@ -97,7 +95,7 @@ def merge(name: str, ours: bytes, base: bytes, shipped: bytes) -> tuple[bytes, b
     """Three ways, by `git merge-file`: (text, whether without conflicts). Conflicts are marked, with the base."""
     git = shutil.which("git")
     if git is None:
-        raise ConfigError("a merge needs git, which is not there", target=name, next="apt-get install git")
+        raise ConfigError("a merge needs git, which is not installed", target=name, next="apt-get install git")
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for label, data in (("site", ours), ("base", base), ("shipped", shipped)):
@@ -142,13 +140,13 @@ def carry_out(home: Path, shipped: Sequence[Shipped], record: Record, todo: Sequ
                 backup = _free(files / f"{change.name}.{stamp}.bak")
                 shutil.copy2(path, backup)
                 backup.chmod(0o600)
-                done.append(f"{backup}: what was there")
+                done.append(f"{backup}: backup of the previous file")
             write_private(path, change.text, mode)
             done.append(f"{files / change.name}: {change.action}d" if change.action != "copy" else f"{path}: copied")
         elif change.action == "conflict":
             assert change.text is not None
             write_private(files / f"{change.name}.new", change.text)
-            done.append(f"{files / change.name}.new: both versions, conflicts marked; {change.name} is as it was")
+            done.append(f"{files / change.name}.new: both versions, with conflict markers; {change.name} is unchanged")
         if change.writes or change.action == "record":
             record.note({change.name: bases[change.name]})
     return done
@@ -168,5 +166,5 @@ def alone(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RefusedError("another upgrade of these files runs", target=str(folder / "lock")) from None
+            raise RefusedError("another upgrade of these files is running", target=str(folder / "lock")) from None
         yield

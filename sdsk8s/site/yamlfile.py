@@ -35,5 +35,5 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if not docs:
         return {}
     if len(docs) > 1 or not isinstance(docs[0], dict):
-        raise ConfigError("a mapping of keys to values is expected", target=str(path))
+        raise ConfigError("expected a mapping of keys to values", target=str(path))
     return docs[0]

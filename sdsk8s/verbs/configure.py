@@ -1,4 +1,4 @@
-"""`configure`: a site's configuration, asked or given, merged into what is there."""
+"""`configure`: a site's configuration, asked or given, merged into the existing files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The questions of `configure`, in the legacy order; Enter keeps what is there."""
+"""The questions of `configure`, in the legacy order; Enter keeps the current value."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Dialogue:
         return typed(key, answer) if key else (answer or None)
 
     def _ask_secret(self, q: Mapping[str, Any], value: Any) -> Any:
-        """Asked twice, not shown; Enter keeps what is there."""
+        """Asked twice, not shown; Enter keeps the current value."""
         kept = value if value is not None else default(q)
         hint = " (Enter keeps it)" if value is not None else f" (Enter: {kept})" if kept else ""
         while True:

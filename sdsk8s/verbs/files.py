@@ -61,7 +61,7 @@ class Files:
 def diff(console: Console, request: Diff) -> int:
     """Print the differences; 0 when there are none, else 1.
 
-    A template that the site does not have, and that verbs find where it is shipped, is no difference.
+    A template that the site does not have, and that verbs find where it is shipped, does not count as a difference.
     """
     files = load(request.home, request.names)
     rows: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Gathers what `status` judges: one snapshot, then every store, supervisord and address asked side by side."""
+"""Gathers what `status` judges: one snapshot, then every store, supervisord and address asked in parallel."""
 
 from __future__ import annotations
 

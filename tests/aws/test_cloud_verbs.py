@@ -414,6 +414,9 @@ def test_nothing_is_made_when_bucket_code_or_an_answer_is_missing(account: Accou
     done = account.sds("cloud", "storage", "create_staging_area", "-f", "--set", "JOB_TYPES=[", code=2)
     assert "JOB_TYPES" in done.stderr
     (tmp_path / "ops/hysds-cloud-functions/aws/data-staged/lambda_function.py").unlink()
-    assert "no code for the function" in account.sds("cloud", "storage", "create_staging_area", "-f", code=1).stderr
+    assert (
+        "the code of the function is missing"
+        in account.sds("cloud", "storage", "create_staging_area", "-f", code=1).stderr
+    )
     assert not account.api("sns").list_topics()["Topics"] and not account.api("lambda").list_functions()["Functions"]
     assert "TopicConfigurations" not in account.notifications()

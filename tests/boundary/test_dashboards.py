@@ -54,7 +54,7 @@ def test_import_export_delete_and_again(tmp_path: Path, engine: str) -> None:
         assert {(o["type"], o["id"]) for o in lines} == set(server.objects)
         assert sds(home, "delete", "-f").returncode == 0
         assert set(server.objects) == {("dashboard", "own")}, "what is not ours stays"
-        assert "were not there" in sds(home, "delete", "-f").stdout
+        assert "did not exist" in sds(home, "delete", "-f").stdout
 
 
 def test_an_object_that_is_refused_fails_the_verb_and_is_named(tmp_path: Path) -> None:

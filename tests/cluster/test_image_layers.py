@@ -186,12 +186,12 @@ def test_a_reference_to_nothing_is_named_in_the_plan_and_nothing_is_applied(tiny
     try:
         before = tiny.get("deployment", "tiny")["metadata"]["generation"]
         dry = tiny.sdsk8s("update", "tiny", "--dry-run")
-        assert "it reads Secret/hand-made, which is not there" in dry.out
+        assert "it reads Secret/hand-made, which does not exist" in dry.out
         refused = tiny.sdsk8s("update", "tiny", "--yes", ok=False)
         assert refused.code == 4 and "Secret/hand-made" in refused.err
         tiny.kubectl("create", "secret", "generic", "hand-made", "--from-literal", "pasword=x")
         refused = tiny.sdsk8s("update", "tiny", "--yes", ok=False)
-        assert refused.code == 4 and "has no such key" in refused.err
+        assert refused.code == 4 and "does not have this key" in refused.err
         assert tiny.get("deployment", "tiny")["metadata"]["generation"] == before
         tiny.kubectl("delete", "secret", "hand-made")
         tiny.kubectl("create", "secret", "generic", "hand-made", "--from-literal", "password=x")

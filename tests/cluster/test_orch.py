@@ -37,7 +37,7 @@ def test_a_command_in_a_new_pod_keeps_its_words(system: System) -> None:
 
 def test_what_compose_could_and_pods_cannot(system: System) -> None:
     done = system.sds("orch", "run", "grq", "-v", "/x:/y", "true", ok=False)
-    assert done.code == 1 and "mounts claims" in done.err
+    assert done.code == 1 and "mount claims" in done.err
     done = system.sds("orch", "start", "grq", "-f", "-r", "v3.0.0", ok=False)
     assert done.code == 1 and "site.yaml" in done.err
 

@@ -41,11 +41,11 @@ def test_a_package_goes_out_away_and_in_again(system: System, engine: Search, tm
     assert "t:1" in system.sds("pkg", "ls").out.split()
     made = system.sds("pkg", "export", "t:1", "-o", str(tmp_path)).out.strip()
     assert made == f"{tmp_path}/t-1.sdspkg.tar"
-    assert system.sds("pkg", "export", "t:1", "-o", str(tmp_path), ok=False).code == 1, "it is there already"
+    assert system.sds("pkg", "export", "t:1", "-o", str(tmp_path), ok=False).code == 1, "it already exists"
     system.sds("pkg", "rm", "t:1")
     assert engine.get("containers", "t:1") is None and engine.get("hysds_ios-grq", INPUT["id"]) is None
     done = system.sds("pkg", "export", "t:1", "-o", str(tmp_path / "x"), ok=False)
-    assert done.code in (1, 2) and "no container is called" in done.err
+    assert done.code in (1, 2) and "no container named" in done.err
     (system.home / "config").read_text()
     done = system.sds("pkg", "import", made)
     assert "1 job specs, 1 inputs" in done.out

@@ -426,4 +426,4 @@ def test_purge_drops_the_state() -> None:
     sdsk8s("down", "--purge", "--name", NAME)
     assert not one.state.exists()
     assert traces(one) == []
-    assert "there is no lab" in sdsk8s("status", "--name", NAME, code=4).stderr
+    assert "no lab named" in sdsk8s("status", "--name", NAME, code=4).stderr

@@ -136,4 +136,4 @@ def test_a_key_written_twice_is_found(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "config").write_text("VENUE: a\nOPS_USER: ops\nVENUE: b\n")
     assert run("config", "check", "--home", str(tmp_path)) == 1
     out = capsys.readouterr().out
-    assert "config:3  VENUE: written twice" in out and "MOZART_ES_CLUSTER: the key is missing" in out
+    assert "config:3  VENUE: duplicate key" in out and "MOZART_ES_CLUSTER: the key is missing" in out

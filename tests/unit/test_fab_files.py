@@ -84,7 +84,7 @@ def test_new_style_tasks_hide_the_others(home: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says", "line"),
     [
-        ("print 'x'\n", "no Python 3", ":1"),
+        ("print 'x'\n", "not valid Python 3", ":1"),
         ("import os\nimport nowhere_to_be_found\n", "ModuleNotFoundError", ":2"),
         ("from fabric.api import run\nfrom fabric.api import runn\n", "cannot import name", ":2"),
     ],

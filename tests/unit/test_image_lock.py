@@ -71,7 +71,7 @@ def test_a_registry_that_does_not_answer(tmp_path: Path) -> None:
 def test_a_lock_that_says_something_else_is_refused_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "images.lock"
     path.write_text("a: b\n")
-    with pytest.raises(ConfigError, match="is no digest") as err:
+    with pytest.raises(ConfigError, match="is not a digest") as err:
         read_lock(path)
     assert err.value.target == f"{path}, a"
     path.write_text("")

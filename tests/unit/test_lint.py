@@ -89,8 +89,8 @@ def test_keys_of_an_object_known_by_its_metadata_are_not_guessed() -> None:
     pod = {"containers": [{"name": "c", "env": [{"name": "A", "valueFrom": source}]}]}
     obj = {"kind": "Pod", "metadata": {"name": "p"}, "spec": pod}
     bare = {"kind": "Secret", "metadata": {"name": "s"}}
-    assert [m.words for m in unresolved([obj])] == ["it reads Secret/s, which is not there"]
+    assert [m.words for m in unresolved([obj])] == ["it reads Secret/s, which does not exist"]
     assert unresolved([obj], [bare]) == []
     assert [m.words for m in unresolved([obj], [{**bare, "data": {"x": ""}}])] == [
-        "it reads the key k of Secret/s, which has no such key"
+        "it reads the key k of Secret/s, but the object does not have this key"
     ]

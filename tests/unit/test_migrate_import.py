@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_rendered_says_so(
 ) -> None:
     (old / "files" / "datasets.json").unlink()
     assert run(old, tmp_path / "new") == 3
-    assert "datasets.json, which is not there" in capsys.readouterr().out
+    assert "datasets.json, which does not exist" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

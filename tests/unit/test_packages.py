@@ -74,18 +74,21 @@ def link(name: str, to: str) -> tarfile.TarInfo:
 @pytest.mark.parametrize(
     ("members", "says"),
     [
-        ([(tarfile.TarInfo("../x"), b"")], "one top folder"),
-        ([(tarfile.TarInfo("/etc/x"), b"")], "one top folder"),
-        ([(tarfile.TarInfo("a/manifest.json"), b"{}"), (tarfile.TarInfo("b/x"), b"")], "one top folder"),
+        ([(tarfile.TarInfo("../x"), b"")], "one top-level directory"),
+        ([(tarfile.TarInfo("/etc/x"), b"")], "one top-level directory"),
+        ([(tarfile.TarInfo("a/manifest.json"), b"{}"), (tarfile.TarInfo("b/x"), b"")], "one top-level directory"),
         ([(link("a/manifest.json", "/etc/passwd"), b"")], "has no manifest.json"),
-        ([(tarfile.TarInfo("a/manifest.json"), b"{")], "is no JSON"),
+        ([(tarfile.TarInfo("a/manifest.json"), b"{")], "is not valid JSON"),
         ([(tarfile.TarInfo("a/manifest.json"), b"[]")], "no object"),
         ([(tarfile.TarInfo("a/manifest.json"), b'{"containers": {}}')], "no object with an id"),
         (
             [(tarfile.TarInfo("a/manifest.json"), b'{"containers": {"id": "c", "url": "../../etc/passwd"}}')],
             "no file of the package",
         ),
-        ([(tarfile.TarInfo("a/manifest.json"), b'{"containers": {"id": "c", "url": "i"}}')], "lacks its container"),
+        (
+            [(tarfile.TarInfo("a/manifest.json"), b'{"containers": {"id": "c", "url": "i"}}')],
+            "does not contain its container",
+        ),
     ],
 )
 def test_hostile_and_broken_packages_are_refused(tmp_path: Path, members: Any, says: str) -> None:
@@ -132,7 +135,7 @@ def test_importing_rules_twice_changes_nothing() -> None:
         ("[]", 'no list "mozart"'),
         ('{"mozart": []}', 'no list "grq"'),
         ('{"mozart": [1], "grq": []}', "rule 1"),
-        ("x", "no JSON"),
+        ("x", "not valid JSON"),
     ],
 )
 def test_a_wrong_rules_file_is_named(tmp_path: Path, text: str, says: str) -> None:

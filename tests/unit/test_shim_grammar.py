@@ -128,7 +128,9 @@ def test_the_function_of_every_verb_exists_and_takes_what_its_grammar_gives(call
         assert gives - {"kind", "force"} == takes.keys() - {"options"}, path
 
 
-@pytest.mark.parametrize(("name", "message"), [("SDS_DRY_RUN", "cannot show its plan"), ("SDS_TIMEOUT", "SDS_TIMEOUT")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("SDS_DRY_RUN", "does not support a dry run"), ("SDS_TIMEOUT", "SDS_TIMEOUT")]
+)
 def test_a_variable_that_cannot_be_honoured_is_refused(
     name: str, message: str, calls: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,7 +77,7 @@ def test_prompt_answers(typed: str, answer: bool) -> None:
 @pytest.mark.parametrize(("typed", "told"), [("yes\n", True), ("Y\n", True), ("y\n", False)])
 def test_an_answer_that_was_a_no_is_pointed_out(typed: str, told: bool) -> None:
     call = "from legacy_shim.console import LegacyConsole; LegacyConsole().confirm('start', 'all')"
-    assert ("the legacy tool took it for no" in on_terminal(call, typed)[1]) == told
+    assert ("the legacy tool understood it as no" in on_terminal(call, typed)[1]) == told
 
 
 def test_ctrl_c_at_the_prompt_ends_with_1() -> None:

@@ -46,7 +46,12 @@ CATALOGUE = Catalogue(
                 (manifest("alpha-api"), manifest("alpha-work")),
             ),
             component_from_dict(
-                {"name": "beta", "order": 20, "verbs": ["status"], "stub": "beta stays where it is"},
+                {
+                    "name": "beta",
+                    "order": 20,
+                    "verbs": ["status"],
+                    "stub": "not managed here (beta stays on its own host)",
+                },
                 "/cat/beta/component.yaml",
                 (),
             ),
@@ -165,7 +170,7 @@ def test_sections_are_the_legacy_ones_in_their_order() -> None:
             "#" * 40,
             "beta",
             "#" * 40,
-            "no configured host in the cluster, skipping: beta stays where it is",
+            "beta: not managed here (beta stays on its own host)",
         ]
     )
 

@@ -19,7 +19,7 @@ WEBSITE = {"ErrorDocument": {"Key": "index.html"}, "IndexDocument": {"Suffix": "
 
 @dataclass(frozen=True)
 class StagingArea:
-    """What is wanted. suffix: "" for none. variables: of the function. code: a zip archive called `file`."""
+    """The request. suffix: "" for none. variables: of the function. code: a zip archive called `file`."""
 
     venue: str
     bucket: str
