@@ -87,7 +87,7 @@ class Bundles:
             return self._stores.setdefault(bucket, BundleStore(self._site, bucket))
 
     def stored(self, bucket: str, key: str, wanted: Archive, encrypt: bool) -> bool:
-        """True when the bucket has this content, its sha256 beside it, and is encrypted if that is wanted."""
+        """True when the bucket has this content, its sha256 beside it, and is encrypted if that is requested."""
         found = self.store(bucket).stored(key)
         return bool(found and found.content == wanted.id and found.sum_beside and (not encrypt or found.encryption))
 
@@ -103,11 +103,11 @@ class Bundles:
         if not path.exists():
             return pyrage.x25519.Identity.generate()
         if path.stat().st_mode & 0o077:
-            raise ConfigError("others can read this key", target=str(path), next=f"chmod 600 {path}")
+            raise ConfigError("other users can read this key", target=str(path), next=f"chmod 600 {path}")
         try:
             return pyrage.x25519.Identity.from_str(path.read_text().strip())
         except pyrage.IdentityError as err:
-            raise ConfigError("this is no age key", target=str(path), words=str(err)) from None
+            raise ConfigError("this is not an age key", target=str(path), words=str(err)) from None
 
     def _keep_key(self) -> None:
         path = Path(self._site.home) / KEY_FILE
@@ -118,7 +118,7 @@ class Bundles:
                     file.write(f"{self.identity}\n")
                 part.replace(path)
             elif path.read_text().strip() != str(self.identity):
-                raise StepError("the key was changed meanwhile", target=str(path), next="ship again")
+                raise StepError("the key changed since the plan was made", target=str(path), next="ship again")
 
     def fingerprint(self) -> str:
         """Six digits that tell one key from another."""
@@ -129,7 +129,7 @@ class Bundles:
     def pack(self, file: str, content: str) -> str:
         known = self._known.get(file)
         if known is None or known.id != content:
-            raise StepError("the bundle is not the one that was planned", target=file, next="ship again")
+            raise StepError("the bundle changed since the plan was made", target=file, next="ship again")
         sha256, size = pack(known, self._place(file))
         self._sums[file] = sha256
         return f"{size} bytes, sha256 {sha256[:12]}"

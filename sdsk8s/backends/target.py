@@ -70,5 +70,6 @@ def check_size(size: int, path: str) -> None:
     """RefusedError for more than LARGEST bytes."""
     if size > LARGEST:
         raise RefusedError(
-            f"{path} is larger than {LARGEST >> 20} MiB", next="sdsk8s cp, which streams and verifies files of any size"
+            f"{path} is larger than {LARGEST >> 20} MiB",
+            next="use sdsk8s cp, which streams and verifies files of any size",
         )

@@ -113,17 +113,19 @@ def archive(queue: str, file: str, entries: Sequence[BundledFile]) -> Archive:
         parent = posixpath.dirname(path)
         while parent:
             if parent in paths:
-                raise ConfigError("a file of the bundle is a folder as well", target=f"{file}: {parent}")
+                raise ConfigError("a path in the bundle is both a file and a directory", target=f"{file}: {parent}")
             parent = posixpath.dirname(parent)
     return Archive(queue, file, tuple(ordered))
 
 
 def bundle_name(queue: str, venue: str) -> str:
-    """`QUEUE-VENUE`, the stem of the legacy tool's file name. ConfigError for what is no file name."""
+    """`QUEUE-VENUE`, the stem of the legacy tool's file name. ConfigError when that is not a valid file name."""
     name = f"{queue}-{venue}"
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
         raise ConfigError(
-            "queue and venue make no file name", target="QUEUES and VENUE", words=f"{name!r}: letters, digits, . _ -"
+            "queue and venue do not form a valid file name",
+            target="QUEUES and VENUE",
+            words=f"expected letters, digits, . _ -, got {name!r}",
         )
     return name
 
@@ -145,7 +147,7 @@ def bundle_from_dict(data: Mapping[str, Any] | None, where: str, rules: Sequence
     for name in imported:
         if name not in packages:
             raise ConfigError(
-                f'bundle.import: "{name}" is no package of it', target=where, words=unknown(name, packages)
+                f'bundle.import: "{name}" is not in bundle.packages', target=where, words=unknown(name, packages)
             )
     return BundleSpec(packages, imported, files)
 
@@ -154,7 +156,7 @@ def _file(data: Mapping[str, Any], where: str, rules: Sequence[str]) -> BundleFi
     _known(data, _FILE_KEYS, where)
     path, template = str(data.get("path", "")), data.get("template")
     if not path or path.startswith(("/", "..")) or posixpath.normpath(path) != path:
-        raise ConfigError(f'"{path}" is no plain path inside an archive', target=where)
+        raise ConfigError(f'"{path}" is not a plain relative path', target=where)
     templates = tuple(str(t) for t in template) if isinstance(template, list) else (str(template or ""),)
     if not all(templates):
         raise ConfigError(f"{path}: the key `template` is missing", target=where)

@@ -24,9 +24,7 @@ class Catalogue:
             if name == c.name or name in c.aliases:
                 return c
         names = [c.name for c in self.ordered()]
-        raise UsageError(
-            f'no component is called "{name}"', words=unknown(name, [*names, "all"]), next="sdsk8s components"
-        )
+        raise UsageError(f'unknown component "{name}"', words=unknown(name, [*names, "all"]), next="sdsk8s components")
 
     def select(self, name: str, verb: str = "") -> list[Component]:
         """`all` is every component (not the stores) whose `verbs` include the verb; else the one named."""
@@ -49,14 +47,14 @@ class Catalogue:
     def levels(self, components: Iterable[Component]) -> list[list[Component]]:
         """Groups in dependency order; the members of one group do not need each other.
 
-        Raises ConfigError when `needs` go round in a circle.
+        Raises ConfigError when `needs` form a cycle.
         """
         left = {c.name: c for c in components}
         out: list[list[Component]] = []
         while left:
             ready = [c for c in left.values() if not any(n in left for n in c.needs)]
             if not ready:
-                raise ConfigError("the needs of these components go round in a circle", target=", ".join(sorted(left)))
+                raise ConfigError("dependency cycle between components", target=", ".join(sorted(left)))
             out.append(sorted(ready, key=lambda c: (c.order, c.name)))
             for c in ready:
                 del left[c.name]

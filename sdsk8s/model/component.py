@@ -24,7 +24,7 @@ tree (the three rules of the legacy tool); the site's files folder, then the cat
 class ConfigFile:
     """One file that pods see under /opt/sds/etc, rendered from a template of the site.
 
-    An optional one that no site file provides is left out; an object without files is not made.
+    An optional one that no site file provides is left out; an object without files is not created.
     """
 
     file: str

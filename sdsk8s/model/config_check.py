@@ -1,7 +1,7 @@
 """What is odd about a site's legacy configuration. Pure: gets the values and their lines, returns findings.
 
 The subject of a finding is the configuration key. A broken value stops every verb, a missing key stops
-`config check`; warnings and notes are told and accepted.
+`config check`; warnings and notes are reported and accepted.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def check_config(
     for key, value in values.items():
         line = lines.get(key, 0)
         if not isinstance(key, str):
-            found.append(Finding(BROKEN, str(key), "the key is no text", line=line, cure="quote it"))
+            found.append(Finding(BROKEN, str(key), "the key is not text", line=line, cure="quote it"))
             continue
         found += [replace(f, line=line) for f in _key(key, value, knowledge)]
         found += [replace(f, line=line) for f in _plain(key, value, plain.get(key))]
         if isinstance(value, str) and not secret_word(key):
             for _, what in secrets_in(value, guess=False):
-                words = f"it looks like {what}: by the key's name nobody knows, and a ConfigMap may show it"
-                cure = f"a name with one of {', '.join(SECRET_WORDS[:4])}"
+                words = f"the value looks like {what}, but the key's name does not say so: a ConfigMap may show it"
+                cure = f"use a key whose name has one of {', '.join(SECRET_WORDS[:4])}"
                 found.append(Finding(WARNING, key, words, line=line, cure=cure))
     found += [
         Finding(MISSING, key, "the key is missing or empty; templates and verbs read it", line=lines.get(key, 0))
@@ -74,11 +74,15 @@ def _key(key: str, value: Any, knowledge: Knowledge) -> Iterator[Finding]:
         near = nearest(key, knowledge.known)
         close = bool(near) and difflib.SequenceMatcher(None, key.upper(), near).ratio() > 0.9
         if close:
-            yield Finding(WARNING, key, "nothing is known to read this key", cure=f"did you mean {near}?")
+            yield Finding(WARNING, key, "no known template or verb reads this key", cure=f"did you mean {near}?")
         else:
-            yield Finding(NOTE, key, "a key of the site's own: kept, and given to the templates")
+            yield Finding(NOTE, key, "the site's own key: it is kept and given to the templates")
     if value == "None":
-        yield Finding(WARNING, key, "the text None: the legacy tool wrote it for a blank answer; read as empty")
+        yield Finding(
+            WARNING,
+            key,
+            "the value is the text None, which the legacy tool wrote for a blank answer; it is read as empty",
+        )
         return
     shape = knowledge.shapes.get(key, "")
     if shape == "queues":
@@ -87,19 +91,19 @@ def _key(key: str, value: Any, knowledge: Knowledge) -> Iterator[Finding]:
         yield from _hosts(key, value)
     elif shape == "words":
         if empty(value):
-            yield Finding(NOTE, key, "empty: the legacy tool crashed on it; templates get an empty list")
+            yield Finding(NOTE, key, "the value is empty: the legacy tool crashed on this; templates get an empty list")
         elif not isinstance(value, (str, list)):
-            yield Finding(BROKEN, key, "a comma list or a YAML list is wanted")
+            yield Finding(BROKEN, key, "expected a list with commas or a YAML list")
     elif key.endswith(("_PVT_IP", "_PUB_IP", "_FQDN")):
         yield from _address(key, value)
     elif key in knowledge.one_of and not empty(value) and value not in knowledge.one_of[key]:
-        yield Finding(BROKEN, key, f'"{value}" is not possible', cure="one of: " + ", ".join(knowledge.one_of[key]))
+        yield Finding(BROKEN, key, f'invalid value "{value}"', cure="use one of: " + ", ".join(knowledge.one_of[key]))
     elif key.endswith("_PORT") and not empty(value) and not _port(value):
-        yield Finding(BROKEN, key, f'"{value}" is no port', cure="a number from 1 to 65535")
+        yield Finding(BROKEN, key, f'"{value}" is not a port number', cure="use a number from 1 to 65535")
     elif shape == "path" and str(value or "").startswith("~"):
-        yield Finding(WARNING, key, "the legacy tool did not expand ~", cure="write the whole path")
+        yield Finding(WARNING, key, "the legacy tool did not expand ~", cure="write the full path")
     elif secret_word(key) and isinstance(value, (list, dict)):
-        yield Finding(BROKEN, key, "a single value is wanted", cure="quote the value")
+        yield Finding(BROKEN, key, "expected a single value", cure="quote the value")
 
 
 def _address(key: str, value: Any) -> Iterator[Finding]:
@@ -108,21 +112,21 @@ def _address(key: str, value: Any) -> Iterator[Finding]:
         yield Finding(NOTE, key, "empty: not configured")
     elif isinstance(value, list):
         if not store:
-            yield Finding(BROKEN, key, "a list of hosts is only possible for a search engine", cure="name one host")
+            yield Finding(BROKEN, key, "only a search engine can have a list of hosts", cure="name one host")
         elif not value or not all(isinstance(v, str) and (_URL.fullmatch(v) or _HOST.fullmatch(v)) for v in value):
-            yield Finding(BROKEN, key, "the list holds something that is no host and no URL")
+            yield Finding(BROKEN, key, "the list has an entry that is neither a host nor a URL")
         else:
             yield Finding(NOTE, key, f"{len(value)} hosts: the search engine is outside of this site's cluster")
     elif not isinstance(value, str):
-        yield Finding(BROKEN, key, f"{value!r} is no address", cure="quote it")
+        yield Finding(BROKEN, key, f"{value!r} is not an address", cure="quote it")
     elif _URL.fullmatch(value):
         if not store:
-            yield Finding(BROKEN, key, "a URL is only possible for a search engine", cure="host name or IP address")
+            yield Finding(BROKEN, key, "only a search engine can have a URL", cure="use a host name or IP address")
     elif _USER_HOST.fullmatch(value):
         if not key.endswith("_PVT_IP") or store:
-            yield Finding(BROKEN, key, "user@host is only possible where the key is an SSH target (_PVT_IP)")
+            yield Finding(BROKEN, key, "user@host is allowed only in keys of SSH targets (_PVT_IP)")
     elif not _HOST.fullmatch(value):
-        yield Finding(BROKEN, key, f'"{value}" is no host name, no IP address and no URL')
+        yield Finding(BROKEN, key, f'"{value}" is not a host name, IP address or URL')
 
 
 def _port(value: Any) -> bool:
@@ -134,7 +138,7 @@ def _queues(value: Any) -> Iterator[Finding]:
         yield Finding(WARNING, "QUEUES", "empty: there will be no workers")
         return
     if not isinstance(value, list):
-        yield Finding(BROKEN, "QUEUES", "a list is wanted", cure="- QUEUE_NAME: name")
+        yield Finding(BROKEN, "QUEUES", "expected a list", cure="- QUEUE_NAME: name")
         return
     seen: dict[str, str] = {}
     for i, entry in enumerate(value):
@@ -152,10 +156,10 @@ def _queues(value: Any) -> Iterator[Finding]:
         except ConfigError as err:
             yield Finding(BROKEN, where, err.what, cure=err.words or "")
         if not isinstance(entry.get("INSTANCE_TYPES"), list):
-            yield Finding(WARNING, where, "INSTANCE_TYPES is no list; the legacy tool wanted one")
+            yield Finding(WARNING, where, "INSTANCE_TYPES is not a list; the legacy tool expected one")
         metric = entry.get("TOTAL_JOBS_METRIC")
         if metric is not None and not isinstance(metric, bool):
-            yield Finding(WARNING, where, f"TOTAL_JOBS_METRIC is {metric!r}: true or false is wanted")
+            yield Finding(WARNING, where, f"TOTAL_JOBS_METRIC: expected true or false, got {metric!r}")
 
 
 def _hosts(key: str, value: Any) -> Iterator[Finding]:
@@ -166,7 +170,7 @@ def _hosts(key: str, value: Any) -> Iterator[Finding]:
         return
     for i, entry in enumerate(value):
         for address in (v for k, v in entry.items() if str(k).endswith("_PVT_IP") and not empty(v)):
-            words = f"{address} is a worker host of its own; workers are one Deployment per queue"
+            words = f"{address} is a separate worker host; in the cluster, workers are one Deployment per queue"
             yield Finding(WARNING, f"{key}[{i}]", words)
 
 
@@ -182,5 +186,5 @@ def _plain(key: str, value: Any, text: str | None) -> Iterator[Finding]:
             yield Finding(WARNING, key, words, cure="quote the value")
     if " #" in text:
         yield Finding(
-            WARNING, key, 'unquoted, what follows " #" is a comment and no part of it', cure="quote the value"
+            WARNING, key, 'unquoted, what follows " #" is a comment and not part of the value', cure="quote the value"
         )

@@ -35,7 +35,7 @@ def parse_remote(text: str) -> Remote | None:
         return None
     name, part, path = found[1], found[2] or "", found[3]
     if not path.startswith("/"):
-        raise UsageError("a path in a pod starts with /", target=text, next=f"{text.partition(':')[0]}:/...")
+        raise UsageError("a path in a pod must start with /", target=text, next=f"{text.partition(':')[0]}:/...")
     clean = posixpath.normpath("/" + path.lstrip("/"))
     if name in ("pod", "pods", "po"):
         if not part:

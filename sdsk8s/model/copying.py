@@ -99,7 +99,7 @@ def parse_listing(data: Any, where: str) -> Listing:
             str(data["denied"]), int(data["free"]), staged, unreadable,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as err:
-        raise _hostile(f"it is no listing: {err}", where) from None
+        raise _hostile(f"it is not a listing: {err}", where) from None
     if len(found.entries) != len(listed):
         raise _hostile("a name is listed twice", where)
     if any(e.size < 0 or not 0 <= e.mode <= 0o7777 or e.kind not in ("f", "d", "l", "o") for e in listed):
@@ -119,7 +119,7 @@ def check_names(listing: Listing, where: str) -> None:
             raise _hostile(f"the name {path!r} leads out of the tree", where)
         above = posixpath.dirname(path)
         if above and (above not in listing.entries or listing.entries[above].kind != "d"):
-            raise _hostile(f"{path!r} lies below {above!r}, which is no folder", where)
+            raise _hostile(f"{path!r} lies below {above!r}, which is not a directory", where)
 
 
 def stray_links(listing: Listing) -> list[str]:
@@ -152,13 +152,13 @@ def _inside(link: Entry, entries: Mapping[str, Entry]) -> bool:
 def chosen(source: Listing, where: str, *, skip_links: bool, limit: int = MAX_BYTES) -> Listing:
     """The source without what cannot be copied. RefusedError for devices, stray links and a source beyond the limit."""
     if not source.kind:
-        raise StepError("there is no such file or folder", target=where)
+        raise StepError("no such file or directory", target=where)
     if source.kind != "o":
         check_names(source, where)
     if source.unreadable:
         raise RefusedError(
-            "not everything can be read", target=where, words="\n".join(source.unreadable[:5]),
-            next="copy as a user who may read it, or copy a part",
+            "some files cannot be read", target=where, words="\n".join(source.unreadable[:5]),
+            next="copy as a user who may read them, or copy only a part",
         )  # fmt: skip
     odd = [e.path or source.real for e in source.entries.values() if e.kind == "o"]
     if odd or source.kind == "o":
@@ -166,13 +166,15 @@ def chosen(source: Listing, where: str, *, skip_links: bool, limit: int = MAX_BY
     stray = stray_links(source)
     if stray and not skip_links:
         raise RefusedError(
-            f"{len(stray)} links lead out of the tree, or nowhere", target=where,
-            words="\n".join(f"{p} -> {source.entries[p].link}" for p in stray[:5]), next="leave them out: --skip-links",
-        )  # fmt: skip
+            f"{len(stray)} links lead out of the tree, or nowhere",
+            target=where,
+            words="\n".join(f"{p} -> {source.entries[p].link}" for p in stray[:5]),
+            next="use --skip-links to leave them out",
+        )
     total = sum(e.size for e in source.entries.values())
     if total > limit:
         raise RefusedError(
-            f"{total} bytes are more than the limit of {limit}", target=where, next="raise it: --max-bytes"
+            f"{total} bytes are more than the limit of {limit}", target=where, next="use --max-bytes to raise the limit"
         )
     kept = {p: e for p, e in source.entries.items() if p not in set(stray)}
     return Listing(source.real, source.kind, kept, source.index)
@@ -283,23 +285,23 @@ def check_target(plan: CopyPlan, target: Listing, where: str) -> None:
         return
     if target.denied:
         raise RefusedError(
-            "nothing can be written there", target=where, words=target.denied,
+            "the target is not writable", target=where, words=target.denied,
             next="copy below a writable volume of the pod",
         )  # fmt: skip
     changed = {posixpath.dirname(p) for p in (*plan.delete, *(e.path for e in (*plan.files, *plan.links, *plan.dirs)))}
     closed = sorted(p for p in changed if p in target.entries and not target.entries[p].writable)
     if closed:
         raise RefusedError(
-            "folders of the target belong to somebody else, and nothing can be written in them",
-            target=where, words="\n".join(closed[:5]), next="copy a part, or as a user who may write there",
+            "some directories of the target belong to another user and are not writable",
+            target=where, words="\n".join(closed[:5]), next="copy only a part, or copy as a user who may write there",
         )  # fmt: skip
     if plan.size > target.free:
         raise RefusedError(
-            f"not enough room: {plan.size} bytes to copy, {target.free} free or allowed by the volume's sizeLimit",
+            f"not enough space: {plan.size} bytes to copy, {target.free} free or allowed by the volume's sizeLimit",
             target=where,
-            next="make room, or copy less",
+            next="free some space, or copy less",
         )
 
 
 def _hostile(words: str, where: str) -> RefusedError:
-    return RefusedError("what came from there is not to be trusted; nothing was written", target=where, words=words)
+    return RefusedError("the data from the pod is not valid; nothing was written", target=where, words=words)

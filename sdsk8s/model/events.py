@@ -49,7 +49,7 @@ def creation_refused(obj: Object, maker: str, events: Iterable[Object], since: d
 
 
 def mount_trouble(pod: Object, events: Iterable[Object], since: datetime) -> Trouble | None:
-    """A pod none of whose containers has begun, since a ConfigMap, Secret or key that it mounts is not there."""
+    """A pod none of whose containers has begun, since a ConfigMap, Secret or key that it mounts does not exist."""
     states = kube.every_status(pod)
     if not states or any("waiting" not in kube.state(c) for c in states):
         return None

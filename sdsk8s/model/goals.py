@@ -33,7 +33,7 @@ class RolloutReady:
 
 @dataclass(frozen=True)
 class Gone:
-    """No pod of the label selector is left; or, with a kind and name, that object is not there any more."""
+    """No pod of the label selector is left; or, with a kind and name, that object no longer exists."""
 
     selector: str = ""
     kind: str = ""
@@ -76,7 +76,7 @@ def kinds(goal: Goal) -> tuple[str, ...]:
 def title(goal: Goal) -> str:
     if isinstance(goal, Gone):
         pods = goal.selector.removeprefix(f"{COMPONENT}=")
-        return f"the end of {goal.kind}/{goal.name}" if goal.kind else f"the end of the pods of {pods}"
+        return f"the deletion of {goal.kind}/{goal.name}" if goal.kind else f"the end of the pods of {pods}"
     return f"Job/{goal.name}" if isinstance(goal, JobDone) else f"{goal.kind}/{goal.name}"
 
 
@@ -91,7 +91,7 @@ def judge(view: View, goal: Goal, floor: Mapping[RolloutReady, int], since: date
 
 def _gone(view: View, goal: Gone) -> Judgement:
     if goal.kind:
-        return Judgement(view.get(goal.kind, goal.name) is None, f"{goal.kind}/{goal.name} is still there")
+        return Judgement(view.get(goal.kind, goal.name) is None, f"{goal.kind}/{goal.name} still exists")
     want = kube.parse_selector(goal.selector)
     names = sorted(kube.name(p) for p in view.all("Pod") if kube.matches(p, want) and not kube.finished(p))
     return Judgement(not names, f"{text.count(len(names), 'pod')} left: {', '.join(names)}")
@@ -100,7 +100,7 @@ def _gone(view: View, goal: Gone) -> Judgement:
 def _job(view: View, goal: JobDone, since: datetime) -> Judgement:
     obj = view.get("Job", goal.name)
     if obj is None:
-        return Judgement(False, f"Job/{goal.name} is not there yet")
+        return Judgement(False, f"Job/{goal.name} does not exist yet")
     done, failure, state = job_state(obj)
     pods = newest_pods(obj, (), view.all("Pod"))
     found = [t for p in pods if (t := pod_trouble(p, again=False))]
@@ -117,10 +117,10 @@ def _rollout(view: View, goal: RolloutReady, floor: int, since: datetime) -> Jud
     head = f"{goal.kind}/{goal.name}"
     obj = view.get(goal.kind, goal.name)
     if obj is None:
-        return Judgement(False, f"{head} is not there yet")
+        return Judgement(False, f"{head} does not exist yet")
     if kube.generation(obj) < floor or not change_seen(obj):
         # Status and pods are those of the spec before: nobody is to blame yet.
-        return Judgement(False, f"{head} the change is not seen yet")
+        return Judgement(False, f"{head} the controller has not seen the change yet")
     now = rollout(obj)
     sets, every = view.all("ReplicaSet") if goal.kind == "Deployment" else [], view.all("Pod")
     pods = newest_pods(obj, sets, every)

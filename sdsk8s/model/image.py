@@ -69,7 +69,7 @@ def refuse_moving(reference: str, where: str) -> None:
     why = moving_tag(reference)
     if why:
         raise ConfigError(
-            f'the image "{reference}" is not one fixed image',
+            f'the image "{reference}" does not name one fixed image',
             target=where,
             words=why,
             next=f"name a version, or a digest: {reference.partition('@')[0]}@sha256:...",
@@ -110,22 +110,22 @@ class ImageSpec:
         """Validate one entry of `images:`. ConfigError names the image, the key and the nearest known key."""
         where = f"images.{name}"
         if not _NAME.fullmatch(name):
-            raise ConfigError(f'"{name}" is no image name', target=where, words="lower case, digits, . _ -")
+            raise ConfigError(f'"{name}" is not a valid image name', target=where, words="lower case, digits, . _ -")
         if not isinstance(data, Mapping):
-            raise ConfigError("an image is a mapping", target=where, words=f"known keys: {', '.join(_KEYS)}")
+            raise ConfigError("an image must be a mapping", target=where, words=f"known keys: {', '.join(_KEYS)}")
         for key in data:
             if key not in _KEYS:
                 raise ConfigError(f'unknown key "{key}"', target=where, words=unknown(str(key), _KEYS))
         external = data.get("external")
         if external is not None and (not isinstance(external, str) or not _REFERENCE.fullmatch(external)):
-            raise ConfigError(f"{external!r} is no image reference", target=f"{where}.external")
+            raise ConfigError(f"{external!r} is not an image reference", target=f"{where}.external")
         if external is not None:
             refuse_moving(external, f"{where}.external")
         if external is None and not data.get("dockerfile"):
-            raise ConfigError('one of the keys "dockerfile" and "external" is needed', target=where)
+            raise ConfigError('expected one of the keys "dockerfile" and "external"', target=where)
         budget = data.get("budget")
         if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget <= 0):
-            raise ConfigError(f"{budget!r} is no number of MB", target=f"{where}.budget")
+            raise ConfigError(f"{budget!r} is not a number of MB", target=f"{where}.budget")
         return ImageSpec(
             name=name,
             dockerfile=_dockerfile(str(data.get("dockerfile") or ""), f"{where}.dockerfile"),
@@ -155,7 +155,7 @@ def _dockerfile(value: str, where: str) -> str:
 
 def _folder(value: str, where: str) -> str:
     if value and not _PACKAGE.fullmatch(value):
-        raise ConfigError(f'"{value}" is no folder name', target=where)
+        raise ConfigError(f'"{value}" is not a directory name', target=where)
     return value
 
 
@@ -163,12 +163,12 @@ def _packages(value: Any, where: str) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-        raise ConfigError("a list of folder names is wanted", target=where)
+        raise ConfigError("expected a list of directory names", target=where)
     for package in value:
         if not _PACKAGE.fullmatch(package):
-            raise ConfigError(f'"{package}" is no folder name of the source tree', target=where)
+            raise ConfigError(f'"{package}" is not the name of a directory in the source tree', target=where)
     if len(set(value)) != len(value):
-        raise ConfigError("a package is named twice", target=where, words=", ".join(value))
+        raise ConfigError("duplicate package", target=where, words=", ".join(value))
     return tuple(value)
 
 
@@ -183,11 +183,11 @@ def _links(value: Any, where: str) -> dict[str, str]:
 
 
 def build_args(value: Any, where: str) -> dict[str, str]:
-    """{argument: value} as text. ConfigError when it is no mapping, or a name is none."""
+    """{argument: value} as text. ConfigError when it is not a mapping or a name is not valid."""
     args = _strings(value, where)
     for name in args:
         if not _ARG.fullmatch(name):
-            raise ConfigError(f'"{name}" is no name of a build argument', target=where)
+            raise ConfigError(f'"{name}" is not a valid name of a build argument', target=where)
     return args
 
 
@@ -195,5 +195,5 @@ def _strings(value: Any, where: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or any(isinstance(v, dict | list) or v is None for v in value.values()):
-        raise ConfigError("a mapping of names to text is wanted", target=where)
+        raise ConfigError("expected a mapping of names to text", target=where)
     return {str(k): str(v) for k, v in value.items()}

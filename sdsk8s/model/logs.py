@@ -61,7 +61,7 @@ def _containers(pod: Object, wanted: str) -> list[str]:
 
 
 def container_state(pod: Object | None, source: LogSource) -> tuple[str, str]:
-    """(container id, state): running, waiting, terminated, or gone when the pod is not there any more."""
+    """(container id, state): running, waiting, terminated, or gone when the pod no longer exists."""
     if pod is None or kube.uid(pod) != source.uid:
         return "", "gone"
     for statuses in (kube.container_statuses(pod), kube.init_statuses(pod)):
@@ -110,5 +110,5 @@ def seconds(text: str) -> int:
     if text.isdigit():
         return int(text)
     if not re.fullmatch(r"(\d+[smhd])+", text):
-        raise UsageError(f'"{text}" is no length of time', words="such as 90s, 10m, 1h30m, 2d")
+        raise UsageError(f'"{text}" is not a length of time', words="use a time such as 90s, 10m, 1h30m, 2d")
     return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhd])", text))

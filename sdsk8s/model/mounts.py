@@ -54,20 +54,20 @@ def check_place(found: Place, where: str, *, ephemeral: bool) -> None:
     if found.kind == "fixed":
         raise RefusedError(
             f"{found.mount} is mounted read-only", target=where, words=f"writable volumes of this pod: {volumes}",
-            next="for configuration: change it in the site and run sdsk8s update -c",
+            next="to change configuration, edit the site's files and run sdsk8s update -c",
         )  # fmt: skip
     if found.kind == "read-only":
         raise RefusedError(
             "this path is in the image, and the pod's root is read-only", target=where,
             words=f"writable volumes of this pod: {volumes}",
-            next="sdsk8s update COMPONENT makes a new image; for development set components.COMPONENT.develop: true in"
+            next="sdsk8s update COMPONENT builds a new image; for development set components.COMPONENT.develop: true in"
             " site.yaml, update once, then sdsk8s update COMPONENT --copy",
         )  # fmt: skip
     if found.kind in ("image", "code") and not ephemeral:
         raise RefusedError(
-            "this path belongs to the image: a copy would be gone with the pod's next start", target=where,
+            "this path belongs to the image: a copy would be lost at the pod's next start", target=where,
             words=f"writable volumes of this pod: {volumes}",
-            next="sdsk8s update makes a new image; --ephemeral copies all the same and marks the pod as drifted",
+            next="sdsk8s update builds a new image; --ephemeral copies anyway and marks the pod as drifted",
         )  # fmt: skip
 
 

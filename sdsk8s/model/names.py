@@ -27,7 +27,7 @@ LONG = 40
 
 
 SECRET_WORDS = ("PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY", "CREDENTIAL")
-"""Words in the name of a key whose value is not for everybody."""
+"""Words in the name of a key whose value is secret."""
 
 
 def secret_word(name: str) -> str:

@@ -24,7 +24,7 @@ class Observed:
         return self.objects.get(kind, {}).get(name)
 
     def applied_hash(self, kind: str, name: str) -> str:
-        """Hash that our last apply left on the object; empty if it is not there or not ours."""
+        """Hash that our last apply left on the object; empty if it does not exist or is not ours."""
         obj = self.get(kind, name)
         return kube.annotation(obj or {}, APPLIED)
 

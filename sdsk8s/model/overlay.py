@@ -3,7 +3,7 @@
 A folder of the site's catalogue whose `component.yaml` says `extends: true` holds only what differs:
 
 * `component.yaml`: mappings are merged, `images` image by image, `config` entry by entry (same `into` and `file`),
-  `secrets` by name, `ssh` and every other key replaced. A value of null takes the shipped one away.
+  `secrets` by name, `ssh` and every other key replaced. A value of null removes the shipped one.
 * every other YAML file: objects in kubectl's strategic merge notation. An object with the kind and name of a shipped
   one is merged into it (lists by the key that Kubernetes uses; `$patch: delete` and `$patch: replace` work on objects
   and list entries), any other is added.
@@ -46,13 +46,13 @@ def merge_component(shipped: Mapping[str, Any], changes: Mapping[str, Any]) -> d
 def merge_manifests(
     shipped: Iterable[Mapping[str, Any]], changes: Iterable[Mapping[str, Any]]
 ) -> tuple[dict[str, Any], ...]:
-    """Objects of a site over the shipped ones: merged, added, or taken away. ValueError: nothing to take away."""
+    """Objects of a site over the shipped ones: merged, added or removed. ValueError: there is nothing to remove."""
     out = {_identity(obj): copy.deepcopy(dict(obj)) for obj in shipped}
     for change in changes:
         key, how = _identity(change), change.get(DIRECTIVE)
         if how == "delete":
             if key not in out:
-                raise ValueError(f"{key[0]}/{key[1]} is to be taken away, and the shipped component has none")
+                raise ValueError(f"{key[0]}/{key[1]} cannot be removed: the shipped component does not have it")
             del out[key]
         elif key in out and how != "replace":
             out[key] = _merge(out[key], change)
@@ -72,7 +72,7 @@ def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:
 def _by_key(
     shipped: Sequence[Mapping[str, Any]] | None, changes: Sequence[Mapping[str, Any]] | None, keys: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Entries of both lists; a later one with the same keys is laid over the earlier, or takes it away."""
+    """Entries of both lists; a later one with the same keys is laid over the earlier, or removes it."""
     out: dict[tuple[Any, ...], dict[str, Any]] = {}
     for entry in [*(shipped or ()), *(changes or ())]:
         key = tuple(entry.get(k) for k in keys)

@@ -50,7 +50,9 @@ def overrides_from_dict(data: Mapping[str, Any], where: str) -> dict[str, Overri
     for image, entry in data.items():
         at = f"{where}, {image}"
         if not isinstance(entry, Mapping):
-            raise ConfigError("an image's overrides are a mapping", target=at, words=f"known: {', '.join(KINDS)}, env")
+            raise ConfigError(
+                "the overrides of an image must be a mapping", target=at, words=f"known: {', '.join(KINDS)}, env"
+            )
         for key in entry:
             if key not in (*KINDS, "env"):
                 raise ConfigError(f'unknown key "{key}"', target=at, words=unknown(str(key), (*KINDS, "env")))
@@ -58,7 +60,7 @@ def overrides_from_dict(data: Mapping[str, Any], where: str) -> dict[str, Overri
         targets = [o.target for o in files]
         for target in targets:
             if targets.count(target) > 1:
-                raise ConfigError(f"two overrides have the place {target}", target=at)
+                raise ConfigError(f"two overrides have the same target path {target}", target=at)
         out[str(image)] = Overrides(tuple(files), _env(entry.get("env"), at))
     return out
 
@@ -67,17 +69,17 @@ def _mapping(value: Any, where: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or any(isinstance(v, dict | list) or v is None for v in value.values()):
-        raise ConfigError("a mapping of names to text is wanted", target=where)
+        raise ConfigError("expected a mapping of names to text", target=where)
     return {str(k): str(v) for k, v in value.items()}
 
 
 def _override(kind: str, source: str, target: str, where: str) -> Override:
     plain = posixpath.normpath(source)
     if posixpath.isabs(plain) or plain.split("/")[0] in ("..", "."):
-        raise ConfigError(f'the override "{source}" is no path below the site folder', target=where)
+        raise ConfigError(f'the override "{source}" is not a path below the site folder', target=where)
     if posixpath.normpath(target) != target or not target.startswith(ROOTS):
         raise ConfigError(
-            f'the place "{target}" of an override is not allowed', target=where, words=f"below {', '.join(ROOTS)}"
+            f'the target path "{target}" of an override is not allowed', target=where, words=f"below {', '.join(ROOTS)}"
         )
     return Override(kind, plain, target)
 
@@ -88,10 +90,10 @@ def _env(data: Any, where: str) -> dict[str, str]:
         if "\n" in value:
             raise ConfigError(f"the value of {name} has more than one line", target=where)
         if not _ENV.fullmatch(name):
-            raise ConfigError(f'"{name}" is no name of a variable', target=where)
+            raise ConfigError(f'"{name}" is not a valid variable name', target=where)
         if secret_word(name):
             raise ConfigError(
-                f"{name} looks like a secret, and everybody who may pull an image can read its environment",
+                f"{name} looks like a secret, but everybody who may pull the image can read its environment",
                 target=where,
                 next="put it into the site's configuration and a component's `secrets:`",
             )

@@ -82,26 +82,26 @@ def folder_name(container_id: str) -> str:
     """Name of a package's top folder."""
     name = container_id.replace(":", "-").replace("/", "-") + SUFFIX
     if name.startswith("."):
-        raise ConfigError(f'"{container_id}" is no container id')
+        raise ConfigError(f'"{container_id}" is not a container id')
     return name
 
 
 def package_from_dict(data: Any, where: str) -> Package:
     """Validate a manifest. ConfigError names the key."""
     if not isinstance(data, dict):
-        raise ConfigError("the manifest is no object", target=where)
+        raise ConfigError("the manifest is not an object", target=where)
     container = data.get("containers")
     if not isinstance(container, dict) or not container.get("id"):
-        raise ConfigError('"containers" is no object with an id', target=where)
+        raise ConfigError('"containers" is not an object with an id', target=where)
     for key in ("job_specs", "hysds_ios"):
         found = data.get(key, [])
         if not isinstance(found, list) or not all(isinstance(d, dict) and d.get("id") for d in found):
-            raise ConfigError(f'"{key}" is no list of objects with ids', target=where)
+            raise ConfigError(f'"{key}" is not a list of objects with ids', target=where)
     rules = data.get("user_rules") or {}
     if not isinstance(rules, dict) or not all(isinstance(r, list) for r in rules.values()):
-        raise ConfigError('"user_rules" is no object of lists', target=where)
+        raise ConfigError('"user_rules" is not an object of lists', target=where)
     package = Package(container, tuple(data.get("job_specs", ())), tuple(data.get("hysds_ios", ())), rules)
     for name, url in package.payloads().items():
         if name != url or name in ("", ".", "..", MANIFEST):
-            raise ConfigError(f'the image "{url}" is no file of the package', target=where)
+            raise ConfigError(f'the image "{url}" is not a file of the package', target=where)
     return package

@@ -85,7 +85,7 @@ def verdicts(
         below = {v.image.below for v in found if v.kept and v.image.below} - set(known)
         if not below:
             return found
-        known |= dict.fromkeys(below, "lies under an image that stays")
+        known |= dict.fromkeys(below, "is the base of an image that is kept")
 
 
 def _why(image: Stored, reasons: Mapping[str, str], now: datetime, age: timedelta) -> str:
@@ -96,7 +96,7 @@ def _why(image: Stored, reasons: Mapping[str, str], now: datetime, age: timedelt
     if given:
         return f"is tagged {', '.join(given)}"
     if image.created is None:
-        return "" if not age else "does not say its age"
+        return "" if not age else "has no creation time"
     if now - image.created < age:
         return f"is younger than {age.days} days"
     return ""

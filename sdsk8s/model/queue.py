@@ -37,7 +37,7 @@ def worker_queues(config: Mapping[str, Any]) -> list[Queue]:
     seen: set[str] = set()
     for queue in found:
         if queue.name in seen:
-            raise ConfigError(f'the queue "{queue.name}" is there twice', target="QUEUES", next="give it one entry")
+            raise ConfigError(f'duplicate queue "{queue.name}" in QUEUES', target="QUEUES", next="keep one entry")
         seen.add(queue.name)
     return found
 
@@ -60,6 +60,6 @@ def _number(queue: str, entry: Mapping[str, Any], key: str) -> int | None:
         return None
     least, most = _OURS[key]
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        words = f"a whole number from {least} to {most} is wanted"
+        words = f"expected a whole number from {least} to {most}"
         raise ConfigError(f'queue "{queue}": {key} is {value!r}', target="QUEUES", words=words)
     return value

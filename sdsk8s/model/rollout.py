@@ -44,7 +44,7 @@ def rollout(obj: Object) -> Rollout:
     ready = min(kube.count(obj, "readyReplicas"), want)
     done = f"{ready}/{want} ready"
     if not change_seen(obj):
-        return Rollout(want, ready, updated, False, False, f"{done}, the change is not seen yet")
+        return Rollout(want, ready, updated, False, False, f"{done}, the controller has not seen the change yet")
     if updated < want:
         return Rollout(want, ready, updated, False, words=f"{done}, {updated}/{want} updated")
     if kube.count(obj, "replicas") > want:

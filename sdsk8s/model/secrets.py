@@ -31,7 +31,7 @@ def secrets_in(text: str, *, guess: bool = True) -> Iterator[tuple[int, str]]:
         if certain:
             yield number, certain
         elif guess and (name := _assigned(line)):
-            yield number, f"the value of {name} is written out"
+            yield number, f"the value of {name} is written in plain text"
 
 
 def _assigned(line: str) -> str:

@@ -79,7 +79,7 @@ def site_from_dict(data: Mapping[str, Any], config: Mapping[str, Any], home: str
             raise ConfigError(f'components.{name}.where is "{place}"', target=where, words=unknown(place, WHERE))
     images = data.get("images") or {}
     if not isinstance(images, Mapping) or not all(isinstance(v, str) for v in images.values()):
-        raise ConfigError("images: a mapping of image names to references is wanted", target=where)
+        raise ConfigError("images: expected a mapping of image names to references", target=where)
     for name, reference in images.items():
         refuse_moving(reference, f"{where}, images.{name}")
     return Site(
@@ -102,7 +102,7 @@ def site_from_dict(data: Mapping[str, Any], config: Mapping[str, Any], home: str
 
 def _build_args(data: Any, where: str) -> dict[str, dict[str, str]]:
     if not isinstance(data, Mapping):
-        raise ConfigError("build_args: a mapping of image names to arguments is wanted", target=where)
+        raise ConfigError("build_args: expected a mapping of image names to arguments", target=where)
     return {str(image): build_args(args, f"{where}, build_args.{image}") for image, args in data.items()}
 
 

@@ -42,7 +42,7 @@ class Change:
     """What an upgrade does with one file.
 
     state   one of the states above
-    action  copy, replace, merge: `text` is written, what was there is kept as a backup; conflict: `text`, with marks,
+    action  copy, replace, merge: `text` is written, the old file is kept as a backup; conflict: `text`, with marks,
             is written beside as NAME.new; record: only the base is noted; keep: nothing to do; refuse: a person must
             decide, `words` says what
     """

@@ -209,7 +209,7 @@ def _store(site: Site, store: Component, label: str, live: Observed, probes: Pro
     where = site.where(store.name)
     if where != "kubernetes":
         addresses = {str(site.config.get(key)) for key in store.addresses if site.config.get(key)}
-        words = f"lives outside the cluster ({', '.join([where, *sorted(addresses)])}), not asked"
+        words = f"outside the cluster ({', '.join([where, *sorted(addresses)])}), not checked"
         return Store(store.name, label, UNKNOWN, words, where, search)
     loads = [o for k in WORKLOADS for o in live.objects.get(k, {}).values() if kube.component(o) == store.name]
     if not loads:

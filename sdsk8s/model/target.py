@@ -36,8 +36,10 @@ def parse_target(text: str) -> Target:
     """UsageError for anything that is not COMPONENT[/WORKLOAD[:PROGRAM]]; whether the names exist is not asked here."""
     found = _TARGET.fullmatch(text)
     if found is None:
-        raise UsageError(f'"{text}" is no target', words="COMPONENT[/WORKLOAD[:PROGRAM]] or all")
+        raise UsageError(f'invalid target "{text}"', words="expected COMPONENT[/WORKLOAD[:PROGRAM]] or all")
     component, workload, program = (part or "" for part in found.groups())
     if component == ALL and workload:
-        raise UsageError(f'"{text}" is no target: `all` has no single workload', words="COMPONENT[/WORKLOAD[:PROGRAM]]")
+        raise UsageError(
+            f'invalid target "{text}": `all` has no single workload', words="expected COMPONENT[/WORKLOAD[:PROGRAM]]"
+        )
     return Target(component, workload, program)

@@ -42,12 +42,12 @@ def broker(data: Mapping[str, Any], site: Site, catalogue: Catalogue) -> Broker:
             if service and keys["username"] in names and keys["password"] in names:
                 if site.where(store.name) != "kubernetes":
                     raise RefusedError(
-                        f"{store.name} does not live in the cluster, and its Secret is not there",
+                        f"{store.name} runs outside the cluster and its Secret does not exist",
                         target=f"{site.home}/site.yaml",
                     )
                 host = f"http://{service}.{site.namespace}.svc:{keys['port']}/"
                 return Broker(host, secret.name, names[keys["username"]], names[keys["password"]])
-    raise ConfigError("no store of the catalogue has the queues", words=f"`addresses` with {keys['address']}")
+    raise ConfigError("no store in the catalogue holds the queues", words=f"`addresses` with {keys['address']}")
 
 
 def autoscalers(

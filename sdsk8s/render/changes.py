@@ -35,7 +35,7 @@ def tree_changes(old: Trees, new: Trees) -> list[str]:
 
 
 def config_changes(old: Iterable[Object], new: Iterable[Object]) -> list[str]:
-    """One line per key of a ConfigMap or Secret that comes, goes or changes."""
+    """One line per key of a ConfigMap or Secret that is added, removed or changed."""
     was = {kube.key(o): o for o in old if o["kind"] in ("ConfigMap", "Secret")}
     now = {kube.key(o): o for o in new if o["kind"] in ("ConfigMap", "Secret")}
     lines = []
@@ -54,7 +54,7 @@ def _how(old: str | None, new: str | None, secret: bool) -> str:
     before, after = (old or "").splitlines(), (new or "").splitlines()
     diff = [d for d in difflib.ndiff(before, after) if d[:2] in ("+ ", "- ")] if len(before) + len(after) < 4000 else []
     plus = sum(d.startswith("+") for d in diff)
-    return f"{word}, {plus} lines in, {len(diff) - plus} lines out" if diff else word
+    return f"{word}, {plus} lines added, {len(diff) - plus} removed" if diff else word
 
 
 def _data(obj: Object | None) -> dict[str, str]:

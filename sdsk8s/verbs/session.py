@@ -54,7 +54,7 @@ class Session:
         for name in self.site.components:
             if name not in found.components:
                 raise ConfigError(
-                    f'components.{name}: no component is called "{name}"',
+                    f'components.{name}: unknown component "{name}"',
                     target=f"{self.site.home}/site.yaml",
                     words="known: " + ", ".join(c.name for c in found.ordered()),
                 )

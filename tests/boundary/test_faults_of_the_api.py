@@ -125,7 +125,7 @@ def test_a_create_is_not_repeated_blindly(api: FakeApiServer, cluster: Cluster) 
 
 @pytest.mark.parametrize(
     ("code", "reason", "words"),
-    [(401, "Unauthorized", "credentials are not accepted"), (403, "Forbidden", "may not do that")],
+    [(401, "Unauthorized", "rejected the credentials"), (403, "Forbidden", "may not do that")],
 )
 def test_refusals_carry_the_servers_words(
     api: FakeApiServer, cluster: Cluster, code: int, reason: str, words: str
@@ -224,7 +224,7 @@ def test_trouble_that_heals_within_its_grace_is_no_error(api: FakeApiServer, clu
 
 def test_timeout_tells_what_was_missing(api: FakeApiServer, cluster: Cluster) -> None:
     api.put(PODS, pod("p", phase="Running"))
-    with pytest.raises(WaitError, match="not reached within 1 s") as err:
+    with pytest.raises(WaitError, match="timed out after 1 s") as err:
         wait(cluster, [Gone("sdsk8s/component=a")], timeout=1)
     assert "1 pod left: p" in err.value.words
 

@@ -154,7 +154,7 @@ def test_a_plugin_that_fails_in_the_middle_is_named_with_its_words(api: FakeApiS
     cluster = connect(kubeconfig=box.write(answer("t1")))
     cluster.list("Pod")
     box.write("echo 'session expired: run corp login' >&2", "exit 3")
-    with pytest.raises(ClusterError, match="credentials are not accepted") as err:
+    with pytest.raises(ClusterError, match="rejected the credentials") as err:
         cluster.list("Pod")
     assert "session expired: run corp login" in err.value.words and "./login.sh" in err.value.words
 

@@ -159,7 +159,7 @@ def test_what_kubectl_apply_has_set_goes_away_when_the_manifest_drops_it(
 def test_a_typing_error_in_a_manifest_is_refused(cluster: Cluster, make: Any) -> None:
     obj = make("Deployment", "w")
     obj["spec"]["replica"] = 1
-    with pytest.raises(ApiError, match="refuses the object as invalid") as err:
+    with pytest.raises(ApiError, match="rejected the object as invalid") as err:
         cluster.apply(obj)
     assert "replica" in err.value.words and cluster.get("Deployment", "w") is None
 
@@ -287,7 +287,7 @@ def test_a_stateful_set_that_is_stuck_on_a_bad_revision(cluster: Cluster, lab: L
 def test_timeout_says_what_is_missing(cluster: Cluster, make: Any) -> None:
     probe = {"readinessProbe": {"exec": {"command": ["false"]}, "periodSeconds": 1}}
     cluster.apply(make("Deployment", "w", container=probe))
-    with pytest.raises(WaitError, match="not reached within 8 s") as err:
+    with pytest.raises(WaitError, match="timed out after 8 s") as err:
         wait(cluster, [RolloutReady("Deployment", "w")], 8)
     assert "0/1 ready" in err.value.words
 

@@ -70,7 +70,7 @@ def test_expired_credentials(copy: System, tmp_path: Path) -> None:
         data["users"][0]["user"] = {"token": "expired"}
 
     done = copy.sdsk8s("stop", "metrics", "--yes", ok=False, KUBECONFIG=changed_kubeconfig(copy, tmp_path, change))
-    assert done.code == 1 and "credentials are not accepted" in done.err
+    assert done.code == 1 and "rejected the credentials" in done.err
 
 
 def test_forbidden_account_is_told_what_is_missing(copy: System, tmp_path: Path) -> None:

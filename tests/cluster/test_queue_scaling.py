@@ -124,7 +124,7 @@ def test_without_keda_the_objects_are_printed_and_nothing_is_applied(place: Plac
 def test_with_keda_each_queue_gets_its_scaler(keda: Place) -> None:
     plan = json.loads(keda.sds(*CREATE, "--dry-run", "-o", "json").stdout)
     assert [c["change"] for c in plan["plan"]["children"]] == ["create"] * 3
-    assert any("Deployment/verdi-worker-large is not there yet" in note for note in plan["notes"])
+    assert any("Deployment/verdi-worker-large does not exist yet" in note for note in plan["notes"])
     assert not keda.scalers()
     keda.sds(*CREATE, "-f", "--set", "MAX_SIZE=4")
     found = eventually(keda.scalers)

@@ -1,4 +1,4 @@
-"""A registry that wants credentials: what an operator is told without them, and that one login makes pods ready."""
+"""A registry that requires credentials: what an operator is told without them, and that one login makes pods ready."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_lost_secret_is_explained_and_logging_in_again_heals(site: System, gua
     site.kubectl("delete", "secret", "sdsk8s-registry")
     site.sdsk8s("stop", "tiny", "--yes")
     told = site.sdsk8s("start", "tiny", "--yes", ok=False)
-    words = "no pull secret in namespace tiny-login (sdsk8s-registry is named, but not there)"
+    words = "no pull secret in namespace tiny-login (sdsk8s-registry is named but does not exist)"
     assert told.code == 3 and words in told.err + told.out
     auths = {"auths": {guarded.address: {"auth": base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}}}
     folder = Path(site.env["DOCKER_CONFIG"])

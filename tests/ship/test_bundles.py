@@ -137,7 +137,7 @@ def test_the_key_is_made_by_a_push_not_by_a_plan(site: Site) -> None:
     packed = pyrage.decrypt(registry.got, [pyrage.x25519.Identity.from_str(key.read_text().strip())])
     assert packed == (Path(site.home) / "code_configs" / code.file).read_bytes()
     key.write_text(f"{pyrage.x25519.Identity.generate()}\n")
-    with pytest.raises(StepError, match="changed meanwhile"):
+    with pytest.raises(StepError, match="changed since the plan"):
         bundles.push(code.file, "r/x:1", True)
 
 
@@ -152,8 +152,8 @@ def test_a_secret_in_a_file_that_is_not_declared_secret_is_refused(site: Site) -
     ("change", "words"),
     [
         ({"package": []}, 'unknown key "package"'),
-        ({"import": ["other"]}, "no package"),
-        ({"files": [{"path": "../x", "template": "t"}]}, "no plain path"),
+        ({"import": ["other"]}, "not in bundle.packages"),
+        ({"files": [{"path": "../x", "template": "t"}]}, "not a plain relative path"),
         ({"files": [{"path": "x"}]}, "`template` is missing"),
         ({"files": [{"path": "x", "template": "t", "rule": "usr"}]}, 'unknown rule "usr"'),
     ],
@@ -172,7 +172,7 @@ def test_names_that_are_no_file_names() -> None:
 def test_two_files_of_one_path() -> None:
     with pytest.raises(ConfigError, match="same path"):
         archive("q", "q.tbz2", [BundledFile.of("a", b"1", 0o644), BundledFile.of("a", b"2", 0o644)])
-    with pytest.raises(ConfigError, match="folder as well"):
+    with pytest.raises(ConfigError, match="both a file and a directory"):
         archive("q", "q.tbz2", [BundledFile.of("a", b"1", 0o644), BundledFile.of("a/b", b"2", 0o644)])
 
 

@@ -102,7 +102,7 @@ def test_faults_are_explained(server: S3Server, tmp_path: Path, monkeypatch: pyt
         BundleStore(site(server), "nobucket").stored("x")
     with pytest.raises(CloudError) as wrong:
         BundleStore(site(server, AWS_SECRET_KEY="another"), "code").stored("x")
-    assert "may not" in wrong.value.what or "secret key" in wrong.value.what
+    assert "lack the permission" in wrong.value.what or "secret key" in wrong.value.what
     gone = Site(home="/", config={"AWS_ACCESS_KEY": "a", "AWS_SECRET_KEY": "b"}, s3_endpoint="http://127.0.0.1:9")
     with pytest.raises(CloudError, match="does not answer"):
         BundleStore(gone, "code").stored("x")

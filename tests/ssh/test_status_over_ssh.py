@@ -54,7 +54,7 @@ def test_verbs_that_would_change_something_refuse(site: Path) -> None:
 def test_unknown_host_key_is_refused(site: Path) -> None:
     (site / "known_hosts").unlink()
     done = sds(site, "status", "metrics")
-    assert done.returncode == 1 and "the host's key is not known" in done.stdout
+    assert done.returncode == 1 and "unknown host key" in done.stdout
 
 
 def test_results_carry_code_and_streams(machine: Machine) -> None:
@@ -66,7 +66,7 @@ def test_results_carry_code_and_streams(machine: Machine) -> None:
 
 def test_wrong_key_and_silent_host_are_named(machine: Machine, tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
-    with pytest.raises(HostError, match="does not accept us"):
+    with pytest.raises(HostError, match="rejected the login"):
         HostTarget(machine.address, key=tmp_path / "other", known_hosts=machine.known_hosts).run(["true"])
     with pytest.raises(HostError, match="cannot be reached"):
         HostTarget("root@127.0.0.1:1", key=machine.key, known_hosts=machine.known_hosts).run(["true"])

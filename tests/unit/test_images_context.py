@@ -74,7 +74,7 @@ def test_missing_package_says_what_is_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as err:
         tree_files(tmp_path, "a", "shard")
     assert '"shard"' in err.value.what and err.value.target == str(tmp_path)
-    assert err.value.words == 'did you mean "shared"? there: a, b, shared'
+    assert err.value.words == 'did you mean "shared"? available: a, b, shared'
     with pytest.raises(ConfigError, match="there is no source tree"):
         tree_files(tmp_path / "none", "a")
 

@@ -91,7 +91,7 @@ def test_a_registry_that_is_away_is_an_error_and_not_an_absent_image() -> None:
 def test_credentials_of_docker_login_on_loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     with registry(login="me:pw") as host:
-        assert Registry().reachable(host) == (False, f"it wants credentials: docker login {host}")
+        assert Registry().reachable(host) == (False, f"it requires credentials: docker login {host}")
         auth = base64.b64encode(b"me:pw").decode()
         (tmp_path / "config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
         assert Registry().digest(f"{host}/demo/web:1") == DIGEST

@@ -102,6 +102,6 @@ def test_pin_names_what_it_cannot_resolve() -> None:
 
 @pytest.mark.parametrize("budget", [0, -5, "500", True, 1.5])
 def test_a_budget_is_a_number_of_mb(budget: object) -> None:
-    with pytest.raises(ConfigError, match="is no number of MB"):
+    with pytest.raises(ConfigError, match="is not a number of MB"):
         ImageSpec.from_dict("a", {"dockerfile": "service", "budget": budget})
     assert ImageSpec.from_dict("a", {"dockerfile": "service", "budget": 500}).budget == 500

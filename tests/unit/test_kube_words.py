@@ -48,13 +48,13 @@ def test_words_of_the_system_without_the_library_around_them() -> None:
 @pytest.mark.parametrize(
     ("code", "status", "what"),
     [
-        (401, {"reason": "Unauthorized"}, "credentials are not accepted"),
+        (401, {"reason": "Unauthorized"}, "rejected the credentials"),
         (403, {"reason": "Forbidden"}, "may not do that"),
         (404, {"reason": "NotFound"}, "does not exist"),
-        (404, {}, "no Kubernetes API server"),
+        (404, {}, "not a Kubernetes API server"),
         (409, {"reason": "Conflict"}, "somebody else has changed"),
         (409, {"reason": "AlreadyExists"}, "exists already"),
-        (422, {"reason": "Invalid"}, "refuses the object as invalid"),
+        (422, {"reason": "Invalid"}, "rejected the object as invalid"),
         (507, {}, "answered 507"),
     ],
 )

@@ -301,7 +301,7 @@ def test_what_is_easily_overlooked_is_told(old: Path, tmp_path: Path, capsys: py
     for subject, line in (("gone", 0), ("tree", 0), ("config.bak", 0), ("program a numprocs", 3)):
         assert found[subject, line]["kind"] == "none", subject
     assert found["binary", 0]["kind"] == "none" and (tmp_path / "new/files/binary").read_bytes() == b"\xff\x00"
-    assert "no text" in found["check: the site", 0]["words"]
+    assert "not text" in found["check: the site", 0]["words"]
 
 
 def test_a_program_that_names_an_own_file_takes_it_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,7 +67,7 @@ def test_objects_are_added_and_taken_away() -> None:
     gone = {"kind": "Deployment", "metadata": {"name": "a"}, "$patch": "delete"}
     (out,) = merge_manifests([deployment()], [service, gone])
     assert out == {"kind": "Service", "metadata": {"name": "a"}, "spec": {}}
-    with pytest.raises(ValueError, match="Deployment/b is to be taken away"):
+    with pytest.raises(ValueError, match="Deployment/b cannot be removed"):
         merge_manifests([deployment()], [{"kind": "Deployment", "metadata": {"name": "b"}, "$patch": "delete"}])
 
 
@@ -127,7 +127,7 @@ def test_a_site_changes_a_shipped_component_and_keeps_the_rest(tmp_path: Path) -
         (
             "name: redis\nextends: true\n",
             ({"kind": "Job", "metadata": {"name": "x"}, "$patch": "delete"},),
-            "Job/x is to be taken away",
+            "Job/x cannot be removed",
         ),
         ("name: redis\n", ({"kind": "Job", "metadata": {"name": "x"}, "$patch": "delete"},), "extends: true"),
     ],

@@ -79,11 +79,11 @@ def link(name: str, to: str) -> tarfile.TarInfo:
         ([(tarfile.TarInfo("a/manifest.json"), b"{}"), (tarfile.TarInfo("b/x"), b"")], "one top-level directory"),
         ([(link("a/manifest.json", "/etc/passwd"), b"")], "has no manifest.json"),
         ([(tarfile.TarInfo("a/manifest.json"), b"{")], "is not valid JSON"),
-        ([(tarfile.TarInfo("a/manifest.json"), b"[]")], "no object"),
-        ([(tarfile.TarInfo("a/manifest.json"), b'{"containers": {}}')], "no object with an id"),
+        ([(tarfile.TarInfo("a/manifest.json"), b"[]")], "not an object"),
+        ([(tarfile.TarInfo("a/manifest.json"), b'{"containers": {}}')], "not an object with an id"),
         (
             [(tarfile.TarInfo("a/manifest.json"), b'{"containers": {"id": "c", "url": "../../etc/passwd"}}')],
-            "no file of the package",
+            "not a file of the package",
         ),
         (
             [(tarfile.TarInfo("a/manifest.json"), b'{"containers": {"id": "c", "url": "i"}}')],

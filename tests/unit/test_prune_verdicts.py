@@ -30,7 +30,7 @@ def image(digest: str = DIGEST, *tags: str, days: int | None = 90, blobs: dict[s
         (image(), {f"{REPO}-2@{DIGEST}": "runs", f"{REPO}:other": "runs"}, ""),
         (image(DIGEST, "0123456789ab", "1.0"), {}, "is tagged 1.0"),
         (image(days=29), {}, "is younger than 30 days"),
-        (image(days=None), {}, "does not say its age"),
+        (image(days=None), {}, "has no creation time"),
     ],
 )
 def test_why_an_image_stays(stored: Stored, reasons: dict[str, str], kept: str) -> None:
@@ -45,7 +45,7 @@ def test_what_a_kept_image_lies_over_stays_too() -> None:
     over = Stored(f"{REPO}-site", DIGEST, ("0123456789ab",), NOW - 2 * MONTH, below=f"{REPO}:000000000001")
     middle = Stored(REPO, f"sha256:{'c' * 64}", ("000000000001",), NOW - 2 * MONTH, below="r.example/base:000000000002")
     base = Stored("r.example/base", f"sha256:{'d' * 64}", ("000000000002",), NOW - 2 * MONTH)
-    stays = "lies under an image that stays"
+    stays = "is the base of an image that is kept"
     found = verdicts([base, middle, over], {over.ref: "runs"}, NOW, MONTH)
     assert [v.kept for v in found] == [stays, stays, "runs"]
     assert [v.kept for v in verdicts([base, middle, over], {}, NOW, MONTH)] == ["", "", ""]

@@ -101,7 +101,7 @@ SETS = (replica_set("old", 1), replica_set("new", 2))
         (workload(want=2, readyReplicas=2, availableReplicas=1), False, "2/2 ready, 1/2 available"),
         (workload(want=2, readyReplicas=2, availableReplicas=2, updatedReplicas=1), False, "2/2 ready, 1/2 updated"),
         (workload(want=1, readyReplicas=2, availableReplicas=2, replicas=2), False, "1/1 ready, old pods are ending"),
-        (workload(want=1, readyReplicas=1, availableReplicas=1, seen=False), False, "1/1 ready, the change is not"),
+        (workload(want=1, readyReplicas=1, availableReplicas=1, seen=False), False, "1/1 ready, the controller"),
         (workload(want=0), True, "0/0 ready"),
         (workload("StatefulSet", want=3, readyReplicas=3, availableReplicas=3), True, "3/3 ready"),
         (workload("StatefulSet", want=3, readyReplicas=3, availableReplicas=2), False, "3/3 ready"),

@@ -121,7 +121,7 @@ def test_a_queue_has_its_own_grace_period_and_number_of_processes() -> None:
         ({"QUEUE_NAME": "b", "PROCESSES": "many"}, "b.*PROCESSES is 'many'"),
         ({"QUEUE_NAME": "b", "PROCESES": 2}, 'b.*unknown key "PROCESES"'),
         ({"QUEUE_NAME": "a_"}, '"a" and "a_" would both get the workload w-a'),
-        ({"QUEUE_NAME": "a"}, "there twice"),
+        ({"QUEUE_NAME": "a"}, "duplicate queue"),
     ],
 )
 def test_what_a_queue_cannot_have_is_refused_by_queue_and_key(second: dict[str, Any], words: str) -> None:

@@ -232,7 +232,7 @@ def test_a_stopped_store_is_the_fault_of_what_needs_it_and_runs() -> None:
 def test_components_and_stores_elsewhere_are_not_judged() -> None:
     site = Site(home="/site", config=SITE.config, components={"search": {"where": "external"}})
     status = judge(objects(), probes(stores={"queue": [Answer("queue-0", True)]}), site)
-    assert status.ok and "search: UNKNOWN (lives outside the cluster (external, 10.0.0.9), not asked)" in text(status)
+    assert status.ok and "search: UNKNOWN (outside the cluster (external, 10.0.0.9), not checked)" in text(status)
     site = Site(home="/site", components={"alpha": {"where": "ssh"}})
     assert judge({}, Probes(), site).components[0].state == "elsewhere"
 

@@ -1,4 +1,4 @@
-"""Bundles in a bucket. What is there stays whole until the new one is complete."""
+"""Bundles in a bucket. An existing object stays whole until the new one is complete."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class BundleStore:
             return ""
 
     def put(self, file: Path, key: str, content: str, sha256: str, *, encrypt: bool, say: Callable[[str], None]) -> str:
-        """Upload beside the object that is there, check, then replace it by a copy inside the store.
+        """Upload under another key, check, then replace it by a copy inside the store.
 
         encrypt: server-side, with keys that the store manages. Returns a fact for the table.
         """
@@ -94,7 +94,7 @@ class BundleStore:
         return {**extra, "MetadataDirective": "REPLACE"}
 
     def _drop_parts(self, key: str) -> None:
-        """What an upload that was killed has left."""
+        """Delete what an interrupted upload has left."""
         found = self._s3.list_objects_v2(Bucket=self.bucket, Prefix=f"{key}.part-").get("Contents") or ()
         for old in found:
             self._s3.delete_object(Bucket=self.bucket, Key=old["Key"])

@@ -53,4 +53,4 @@ def account(site: Site) -> tuple[str, str, str]:
     try:
         return str(who["Arn"]).split(":")[1], str(sts.meta.region_name), str(who["Account"])
     except (KeyError, IndexError):
-        raise CloudError("the account of the credentials is not known", words=str(who)[:200]) from None
+        raise CloudError("AWS reported no account for these credentials", words=str(who)[:200]) from None

@@ -84,25 +84,25 @@ def explained(target: str) -> Iterator[None]:
         error = err.response.get("Error", {})
         code = str(error.get("Code", ""))
         raise CloudError(
-            _WHAT.get(code, f"AWS refuses {err.operation_name}"),
+            _WHAT.get(code, f"AWS refused {err.operation_name}"),
             target=target,
             words=f"{code}: {error.get('Message', '')}",
             next=_NEXT.get(code, ""),
         ) from None
     except BotoCoreError as err:
-        raise CloudError("AWS cannot be asked", target=target, words=str(err)) from None
+        raise CloudError("the request to AWS failed", target=target, words=str(err)) from None
 
 
 _WHAT = {
-    "AccessDenied": "these credentials may not do that",
+    "AccessDenied": "these credentials lack the permission for that",
     "InvalidAccessKeyId": "AWS does not know the access key",
     "SignatureDoesNotMatch": "the secret key does not belong to the access key",
     "NoSuchBucket": "the bucket does not exist",
-    "404": "there is no such bucket or object",
-    "403": "these credentials may not do that",
+    "404": "no such bucket or object",
+    "403": "these credentials lack the permission for that",
 }
 _NEXT = {
-    "NoSuchBucket": "make the bucket, or correct its name in the configuration",
+    "NoSuchBucket": "create the bucket, or correct its name in the configuration",
     "InvalidAccessKeyId": "correct AWS_ACCESS_KEY",
     "SignatureDoesNotMatch": "correct AWS_SECRET_KEY",
 }

@@ -80,7 +80,7 @@ def audit(
         seen.problems.append(Problem("user", f'it runs as "{user or "root"}"'))
     elif not user.split(":")[0].isdigit():
         seen.problems.append(
-            Problem("user", f'"{user}" is a name: a kubelet wants a number to see that it is not root')
+            Problem("user", f'"{user}" is a name, but the kubelet needs a number to check that it is not root')
         )
     values = {key: value.encode() for key, value in (secrets or {}).items()}
     outside = "\n".join([*(str(e) for e in settings.get("Env") or ()), *commands]).encode()
@@ -95,7 +95,7 @@ def audit(
         places = [program] if program.startswith("/") else [posixpath.join(d, program) for d in path.split(":")]
         # /bin is a link to /usr/bin in a merged system
         if not any(p in seen.programs or f"/usr{p}" in seen.programs for p in places):
-            seen.problems.append(Problem("executables", f"{program} is not there, and a manifest starts it"))
+            seen.problems.append(Problem("executables", f"{program} is missing, but a manifest starts it"))
     return sorted(set(seen.problems), key=lambda p: (p.check, p.words))
 
 

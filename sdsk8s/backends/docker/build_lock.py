@@ -30,6 +30,6 @@ def one_at_a_time(ref: str, say: Callable[[str], None]) -> Iterator[None]:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                say(f"another run builds {ref}: waiting for it")
+                say(f"another run is building {ref}; waiting for it")
                 fcntl.flock(handle, fcntl.LOCK_EX)
             yield

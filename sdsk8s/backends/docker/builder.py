@@ -147,8 +147,8 @@ class Workshop:
         changed = sorted(path for path in {*named, *now} if named.get(path) != now.get(path))
         if changed:
             raise RefusedError(
-                f"the files of image {spec.name} have changed since its tag was made; it is not built",
-                target=changed[0], words=f"{len(changed)} changed", next="the same command again",
+                f"the files of image {spec.name} have changed since its tag was made; it was not built",
+                target=changed[0], words=f"{len(changed)} changed", next="run the same command again",
             )  # fmt: skip
 
     def size_words(self, spec: ImageSpec, size: int) -> str:
@@ -167,7 +167,8 @@ class Workshop:
     def _tree(self, spec: ImageSpec) -> Path:
         if self._source is None:
             raise ConfigError(
-                f"image {spec.name} is built from source, and the site names none", next="set `source` in site.yaml"
+                f"image {spec.name} is built from source, but the site names no source tree",
+                next="set `source` in site.yaml",
             )
         return self._source
 

@@ -65,7 +65,8 @@ def package_folders(source: Path, packages: Sequence[str]) -> dict[str, Path]:
             raise ConfigError(
                 f'the source tree has no folder "{package}"' if there else "there is no source tree",
                 target=str(source),
-                words=(f'did you mean "{near}"? ' if near else "") + (f"there: {', '.join(there)}" if there else ""),
+                words=(f'did you mean "{near}"? ' if near else "")
+                + (f"available: {', '.join(there)}" if there else ""),
                 next="set `source` in site.yaml, or `packages` of the image",
             )
         found[package] = folder
@@ -146,7 +147,7 @@ def make_context(
 ) -> IO[bytes]:
     """The build context as an open tar file: recipe at the root, packages/, net/, links.json.
 
-    Large contexts lie in a temporary file that is gone when the handle is closed.
+    Large contexts lie in a temporary file that is deleted when the handle is closed.
     """
     out = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115  the caller closes it
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
@@ -185,7 +186,7 @@ def _executable(path: Path) -> bool:
 
 
 def stat_of(path: Path) -> os.stat_result:
-    """ConfigError for a file that is gone since it was found."""
+    """ConfigError for a file that was deleted since it was found."""
     try:
         return path.stat()
     except OSError as err:

@@ -87,7 +87,7 @@ class Engine:
         return True
 
     def size(self, ref: str) -> int:
-        """Uncompressed size in bytes of all layers. ImageError when the image is not there."""
+        """Uncompressed size in bytes of all layers. ImageError when the image does not exist."""
         try:
             return int(self._inspect(ref)["Size"])
         except ImageNotFound as err:
@@ -142,7 +142,9 @@ class Engine:
                 if event.get("status") and not event.get("progressDetail"):
                     on_line(" ".join(part for part in (event.get("id"), event["status"]) if part))
         if not digest:
-            raise ImageError("the push gave no digest", target=ref, words="the engine ended the push without a word")
+            raise ImageError(
+                "the push returned no digest", target=ref, words="the engine ended the push without a message"
+            )
         return digest
 
     def pull(self, ref: str, on_line: OnLine) -> None:
@@ -202,7 +204,7 @@ class Engine:
 
     def _inspect(self, ref: str) -> dict[str, Any]:
         api = self._api
-        with self._words("the container engine cannot say"):
+        with self._words("the container engine cannot inspect the image"):
             return dict(api.inspect_image(ref))
 
     @contextmanager

@@ -270,7 +270,7 @@ class Images:
         for name in given:
             if name not in known:
                 raise ConfigError(
-                    f'{what}: no image is called "{name}"',
+                    f'{what}: unknown image "{name}"',
                     target=f"{self._site.home}/site.yaml",
                     words=unknown(name, known),
                 )
@@ -285,12 +285,12 @@ class Images:
         with one_at_a_time(ref, say):
             found = self.registry.digest(ref)
             if found:
-                return Built(found, "the registry has it")
+                return Built(found, "already in the registry")
             recipe = self._recipes[ref]
             if recipe.kept:
                 return compose(self, image, ref, recipe, say, logs)
             if self.engine.has(ref):
-                fact = "the engine has it"
+                fact = "already in the engine"
             else:
                 fact = self.make(recipe, ref, say, logs)
             return Built(self.engine.push(ref, say) if push else "", fact)
@@ -339,7 +339,7 @@ class Images:
         digest = below.partition("@")[2] or self.registry.digest(below)
         if digest is None:
             raise ImageError(
-                "the image that the overrides lie over is not in its registry", target=below, next="sdsk8s images push"
+                "the image below the overrides is not in its registry", target=below, next="sdsk8s images push"
             )
         return f"{name}@{digest}"
 

@@ -30,7 +30,7 @@ def revision(folder: Path, files: Mapping[str, str]) -> str:
 def refuse_unreleased(revisions: Mapping[str, str]) -> None:
     """RefusedError unless every package is a clean git tree: what is released can be made again."""
     bad = {
-        name: "has changes that are not committed" if rev.endswith(DIRTY) else "is in no git repository"
+        name: "has uncommitted changes" if rev.endswith(DIRTY) else "is not in a git repository"
         for name, rev in revisions.items()
         if rev.endswith(DIRTY) or rev.startswith("tree:")
     }

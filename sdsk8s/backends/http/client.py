@@ -13,7 +13,7 @@ SECONDS = urllib3.Timeout(connect=10, read=60)
 
 
 class HttpError(SdsError):
-    """The service is away, or answers with an error; `code` is the HTTP status, 0 without an answer."""
+    """The service does not answer, or answers with an error; `code` is the HTTP status, 0 without an answer."""
 
     code = 0
 

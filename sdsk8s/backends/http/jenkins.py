@@ -37,7 +37,7 @@ class Jenkins(Http):
         _, headers = self.exchange("POST", f"/job/{quote(job)}/build", b"", headers=self._crumb())
         place = urlsplit(str(headers.get("Location") or "")).path
         if "/queue/item/" not in place:
-            raise SdsError("the server queued no build", target=job, words=f"Location: {place or 'none'}")
+            raise SdsError("the server did not queue a build", target=job, words=f"Location: {place or 'none'}")
         item = place[place.index("/queue/item/") :].rstrip("/")
         end = time.monotonic() + timeout
         number = self._number(job, item, end)
@@ -69,7 +69,7 @@ class Jenkins(Http):
 
     def _patience(self, job: str, end: float, why: str = "") -> None:
         if time.monotonic() > end:
-            raise WaitError("the build has not ended in time; it goes on", target=job, words=why)
+            raise WaitError("the build did not end in time; it is still running", target=job, words=why)
         time.sleep(_POLL)
 
     def _crumb(self) -> dict[str, str]:

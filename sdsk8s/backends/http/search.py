@@ -16,7 +16,7 @@ class Search(Http):
     """The engine at `base`. Every change is visible to searches when the call returns."""
 
     def ids(self, index: str) -> list[str]:
-        """Ids of all documents, in order; an index that is not there has none."""
+        """Ids of all documents, in order; an index that does not exist has none."""
         return sorted(doc_id for doc_id, _ in self.all(index, source=False))
 
     def all(

@@ -104,7 +104,9 @@ class Cluster:
                 event = json.loads(line)
             except ValueError:
                 raise ClusterError(
-                    f"the watch of {kind} is no JSON", target=self.host, words=line.decode(errors="replace")[:200]
+                    f"the watch of {kind} is not valid JSON",
+                    target=self.host,
+                    words=line.decode(errors="replace")[:200],
                 ) from None
             if event.get("type") == "ERROR":
                 status = event.get("object", {})
@@ -279,7 +281,7 @@ class Cluster:
             seen |= set(found)
         where = f" in {api_version}" if api_version else ""
         raise ClusterError(
-            f'the cluster knows no objects of kind "{kind}"{where}', target=self.host, words=unknown(kind, seen),
+            f'the cluster has no objects of kind "{kind}"{where}', target=self.host, words=unknown(kind, seen),
             next="kubectl api-resources",
         )  # fmt: skip
 

@@ -122,7 +122,7 @@ class Connection:
                 raise ValueError
         except ValueError:
             raise ApiError(
-                "the API server's answer is no JSON object", code=int(response.status), reason="",
+                "the API server's answer is not a JSON object", code=int(response.status), reason="",
                 target=f"{method} {url} at {self._where}", words=bytes(response.data).decode(errors="replace")[:300],
                 next="check `server` and proxies in the kubeconfig: kubectl config view",
             ) from None  # fmt: skip
@@ -230,7 +230,7 @@ class Connection:
                 self._hint = "; ".join(err.lines()) if isinstance(err, ClusterError) else str(err)
                 return False
             if str(fresh.host).rstrip("/") != self.host:
-                log.debug("the kubeconfig now names %s: not followed", fresh.host)
+                log.debug("the kubeconfig now names %s; this run keeps its cluster", fresh.host)
                 return False
             with self._lock:
                 self._use(fresh)

@@ -51,7 +51,9 @@ def _guard(name: str, cluster: Cluster, check: Callable[[Cluster], tuple[bool | 
         return Finding(level(ok), name, found, cure=cure)
     except ApiError as err:
         if err.code == 403:
-            return Finding(WARNING, name, "this account may not look", cure="ask an account that may", says=err.words)
+            return Finding(
+                WARNING, name, "this account may not read it", cure="use an account that may", says=err.words
+            )
         return Finding(BROKEN, name, err.what, cure=err.next, says=err.words)
     except ClusterError as err:
         return Finding(BROKEN, name, err.what, cure=err.next, says=err.words)
@@ -61,7 +63,7 @@ def _version(cluster: Cluster) -> tuple[bool | None, str, str]:
     version = cluster.version()
     found = re.match(r"v?(\d+)\.(\d+)", version)
     if found is None:
-        return None, f'{cluster.host} calls its version "{version}"', "Kubernetes 1.29 or later is needed"
+        return None, f'{cluster.host} reports the version "{version}"', "Kubernetes 1.29 or later is needed"
     ok = (int(found[1]), int(found[2])) >= (1, OLDEST)
     return ok, f"{version} at {cluster.host}", "" if ok else f"Kubernetes 1.{OLDEST} or later is needed"
 
@@ -82,7 +84,7 @@ def _nodes(cluster: Cluster) -> tuple[bool | None, str, str]:
         elif not pressed:
             ready += 1
     if not nodes:
-        return False, "there is no node", "add a node"
+        return False, "the cluster has no node", "add a node"
     text = "; ".join([f"{ready} of {len(nodes)} ready", *(t for _, t in [*bad, *notes])])
     cures = [f"kubectl describe node {name}" for name in dict.fromkeys(name for name, _ in bad)]
     cures += [f"kubectl uncordon {name}" for name, _ in notes]
@@ -110,8 +112,8 @@ def _dns(cluster: Cluster, probe_image: str = "") -> tuple[bool | None, str, str
     if system.get("Service", "kube-dns") is None:
         return (
             None,
-            "no pod of ours runs yet to ask from, and there is no Service kube-dns",
-            "start a component, then ask again",
+            "no pod of this site runs yet to test from, and the Service kube-dns does not exist",
+            "start a component, then run doctor again",
         )
     slices = system.list("EndpointSlice", "kubernetes.io/service-name=kube-dns")
     ready = [e for s in slices for e in s.get("endpoints") or () if e.get("conditions", {}).get("ready")]
@@ -147,10 +149,10 @@ def _dns_by_probe(cluster: Cluster, image: str, cure: str) -> tuple[bool | None,
         answer = "resolves" if phase == "Succeeded" else "does not resolve"
         return (
             phase == "Succeeded",
-            f"{PROBE_NAME} {answer} in a pod made for that",
+            f"{PROBE_NAME} {answer} in a temporary pod",
             "" if phase == "Succeeded" else cure,
         )
-    return None, f"the pod that was to ask is {phase} after {_PROBE_SECONDS:.0f} s", f"check the image {image}"
+    return None, f"the test pod is {phase} after {_PROBE_SECONDS:.0f} s", f"check the image {image}"
 
 
 def _storage(cluster: Cluster) -> tuple[bool | None, str, str]:
@@ -160,7 +162,7 @@ def _storage(cluster: Cluster) -> tuple[bool | None, str, str]:
     names = ", ".join(kube.name(c) for c in classes) or "none"
     if default:
         return True, f"default {default[0]} (of {names})", ""
-    return False, f"no default class (there is: {names})", f'kubectl annotate storageclass NAME {key}="true"'
+    return False, f"no default class (available: {names})", f'kubectl annotate storageclass NAME {key}="true"'
 
 
 def _ingress(cluster: Cluster) -> tuple[bool | None, str, str]:
@@ -173,7 +175,7 @@ def _ingress(cluster: Cluster) -> tuple[bool | None, str, str]:
 def _pod_security(cluster: Cluster) -> tuple[bool | None, str, str]:
     space = cluster.get("Namespace", cluster.namespace)
     if space is None:
-        return None, f"the namespace {cluster.namespace} is not there yet", "the first start makes it"
+        return None, f"the namespace {cluster.namespace} does not exist yet", "the first start creates it"
     key = "pod-security.kubernetes.io/enforce"
     level = kube.label(space, key)
     if level == "restricted":
@@ -186,7 +188,7 @@ def _permissions(
 ) -> tuple[bool | None, str, str]:
     lacking = [rule for rule in NEEDS[verb] if rule in missing()]
     if not lacking:
-        return True, "every permission is there", ""
+        return True, "no permission is missing", ""
     by_resource: dict[str, list[str]] = {}
     for action, _, resource in lacking:
         by_resource.setdefault(resource, []).append(action)

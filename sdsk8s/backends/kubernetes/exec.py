@@ -129,7 +129,7 @@ class Stream(WebSocket):
         else:
             self._message = str(status.get("message") or "the command ended without an exit code")
             if _GONE.search(self._message):
-                raise Cut("the container does not run", target=self.where, words=self._message)
+                raise Cut("the container is not running", target=self.where, words=self._message)
             raise NotStarted("the command could not be run", target=self.where, words=self._message)
         log.debug("%s: exit code %d", self.where, self.code)
 
@@ -180,7 +180,7 @@ def _feed(stream: Stream, stdin: bytes) -> None:
     if stream.protocol != V5:
         raise ClusterError(
             "this API server cannot take input for a command", target=stream.where,
-            words=f"it offers {stream.protocol}, {V5} is needed (Kubernetes 1.30 or later)",
+            words=f"it offers {stream.protocol}, expected {V5} (Kubernetes 1.30 or later)",
         )  # fmt: skip
     stream.duplex = True
     try:

@@ -44,7 +44,7 @@ def true_code(code: int, status: Mapping[str, Any]) -> int:
 
 
 def status_of(data: bytes) -> dict[str, Any]:
-    """The Status object of an answer. What is no JSON object (a proxy's page, a cut answer) becomes its message."""
+    """The Status object of an answer. What is not a JSON object (a proxy's page, a cut answer) becomes its message."""
     try:
         parsed = json.loads(data)
     except ValueError:
@@ -84,15 +84,18 @@ def _explain(code: int, reason: str, conflicts: tuple[FieldConflict, ...]) -> tu
     if reason == "AlreadyExists":
         return "the object exists already", ""
     if code == 404 and not reason:
-        return "this address is no Kubernetes API server", "check `server` in the kubeconfig: kubectl config view"
+        return "this address is not a Kubernetes API server", "check `server` in the kubeconfig: kubectl config view"
     table = {
-        400: ("the API server finds the request wrong", ""),
-        401: ("the credentials are not accepted: expired, or of another cluster", "log in again, or check --context"),
+        400: ("the API server rejected the request as malformed", ""),
+        401: (
+            "the API server rejected the credentials: expired, or of another cluster",
+            "log in again, or check --context",
+        ),
         403: ("this account may not do that", "sdsk8s doctor lists what is missing, as a Role to apply"),
         404: ("the object does not exist", "sdsk8s status"),
         409: ("somebody else has changed this object in the meantime", "run the verb again"),
-        422: ("the API server refuses the object as invalid", "correct the manifest"),
-        429: ("the API server asks for patience, and does so still", "try again in a minute"),
+        422: ("the API server rejected the object as invalid", "correct the manifest"),
+        429: ("rate limited by the API server (429); retries exhausted", "try again in a minute"),
     }
     return table.get(code, (f"the API server answered {code}", ""))
 

@@ -43,7 +43,7 @@ def _pod_behind(cluster: Cluster, service: str, port: int) -> tuple[str, int]:
     where = f"Service {service}, namespace {cluster.namespace}"
     found = cluster.get("Service", service)
     if found is None:
-        raise ClusterError("there is no such Service", target=where, next="sds status")
+        raise ClusterError("the Service does not exist", target=where, next="sds status")
     entry = next((p for p in found["spec"].get("ports") or () if p["port"] == port), None)
     if entry is None:
         raise ClusterError(f"the Service has no port {port}", target=where)
@@ -53,7 +53,7 @@ def _pod_behind(cluster: Cluster, service: str, port: int) -> tuple[str, int]:
             reference = end.get("targetRef") or {}
             if ports and reference.get("kind") == "Pod" and (end.get("conditions") or {}).get("ready"):
                 return str(reference["name"]), int(ports[0])
-    raise ClusterError("no ready pod stands behind the Service", target=where, next="sds status")
+    raise ClusterError("the Service has no ready pod", target=where, next="sds status")
 
 
 def _serve(cluster: Cluster, listener: socket.socket, pod: str, port: int, stop: threading.Event) -> None:

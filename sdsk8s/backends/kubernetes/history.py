@@ -47,7 +47,7 @@ class History:
         """(objects in apply order, source trees) of a revision."""
         secret = self._cluster.get("Secret", revision.name)
         if secret is None:
-            raise ClusterError(f"revision {revision.number} of {revision.component} is gone", target=revision.name)
+            raise ClusterError(f"revision {revision.number} of {revision.component} was deleted", target=revision.name)
         body = json.loads(gzip.decompress(base64.b64decode(secret["data"]["revision"])))
         return body["objects"], body["trees"]
 

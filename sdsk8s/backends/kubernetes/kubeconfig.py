@@ -104,7 +104,7 @@ def connect(context: str | None = None, kubeconfig: str | None = None, namespace
         return _cluster(source, namespace)
     except config.ConfigException as err:
         if kubeconfig is not None and not Path(kubeconfig).expanduser().exists():
-            raise ClusterError("there is no such kubeconfig", target=kubeconfig, next="check --kubeconfig") from None
+            raise ClusterError("the kubeconfig does not exist", target=kubeconfig, next="check --kubeconfig") from None
         names = _contexts(kubeconfig)
         if context and names and context not in names:
             raise ClusterError(
@@ -143,7 +143,7 @@ def _from_inside(namespace: str, words: str) -> Cluster:
     except config.ConfigException:
         raise ClusterError(
             "no cluster is configured", target=_where(None), words=words,
-            next="set KUBECONFIG, or give --kubeconfig; `sdsk8s lab up` makes a local cluster",
+            next="set KUBECONFIG, or use --kubeconfig; `sdsk8s lab up` creates a local cluster",
         ) from None  # fmt: skip
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sdsk8s.backends.kubernetes.api import Cluster
 
 Pick = Callable[[Sequence[Object]], list[LogSource]]
-"""From the namespace's pods, the containers that are wanted."""
+"""From the namespace's pods, the containers to read."""
 POLL_SECONDS = 1.0
 _QUEUED = 10_000
 
@@ -45,7 +45,7 @@ def read(cluster: Cluster, sources: list[LogSource], window: Window, note: Calla
             yield line
         if window.previous and empty and container_state(cluster.get("Pod", source.pod), source)[1] != "running":
             # The node keeps one ended container, and between two restarts that is the newest one.
-            said = ["the log before is not kept any more; this is of the container that ended last"]
+            said = ["the previous log is no longer kept; this is the log of the container that ended last"]
             yield from _lines(cluster, source, replace(window, previous=False), said)
         for text in said:
             note(f"{source.pod} {source.container}: {text}")

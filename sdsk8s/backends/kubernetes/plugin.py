@@ -26,7 +26,7 @@ _WORDS = 4000
 
 
 def time_limit() -> float:
-    """Seconds of SDS_PLUGIN_TIMEOUT. ClusterError when it is no number above 0."""
+    """Seconds of SDS_PLUGIN_TIMEOUT. ClusterError when it is not a number above 0."""
     text = os.environ.get("SDS_PLUGIN_TIMEOUT") or ""
     try:
         seconds = float(text or SECONDS)

@@ -36,7 +36,7 @@ def write(cluster: Cluster, host: str, user: str, password: str) -> None:
 
 
 def forget(cluster: Cluster, host: str) -> bool:
-    """Take a registry's credentials out; False when there were none. The Secret goes with the last one."""
+    """Take a registry's credentials out; False when there were none. The Secret is deleted with the last one."""
     auths = _auths(cluster)
     if auths.pop(host, None) is None:
         return False
@@ -97,16 +97,16 @@ def explain(cluster: Cluster, pod: Object, words: Iterable[str]) -> tuple[str, s
     names = [str(s.get("name")) for s in pod.get("spec", {}).get("imagePullSecrets") or ()]
     there = [name for name in names if _exists(cluster, name)]
     if there:
-        what = f"the pull secret {', '.join(there)} in namespace {namespace} does not open {host}"
+        what = f"the pull secret {', '.join(there)} in namespace {namespace} does not give access to {host}"
         return f"{what}, or not this repository", cure
-    lost = f" ({', '.join(names)} is named, but not there)" if names else ""
-    return f"no pull secret in namespace {namespace}{lost}: {host} wants credentials", cure
+    lost = f" ({', '.join(names)} is named but does not exist)" if names else ""
+    return f"no pull secret in namespace {namespace}{lost}: {host} requires credentials", cure
 
 
 def _exists(cluster: Cluster, name: str) -> bool:
     try:
         return cluster.get("Secret", name) is not None
-    except ClusterError:  # this account may not look
+    except ClusterError:  # this account may not read it
         return True
 
 

@@ -76,7 +76,7 @@ class ClusterSteps:
 
     def unstick(self, step: Unstick, say: Say) -> str:
         freed = free_stuck_pods(self._cluster, step.name, self._run.timeout, self._run.cancelled.is_set)
-        return f"deleted {', '.join(freed)}" if freed else "none was in the way"
+        return f"deleted {', '.join(freed)}" if freed else "no pod had to be deleted"
 
     def record(self, step: Record, say: Say) -> str:
         known = self._run.digests.all()

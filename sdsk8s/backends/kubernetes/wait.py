@@ -109,10 +109,10 @@ def _late(cluster: Cluster, timeout: float, looks: list[tuple[Goal, Judgement]])
     words = [*(look.text for _, look in looks), *dict.fromkeys(f"{t.target}: {t.words}" for t in troubles if t.words)]
     words += _tail(cluster, troubles[0]) if troubles else []
     return WaitError(
-        f"{title(looks[0][0])} was not reached within {timeout:.0f} s",
+        f"timed out after {timeout:.0f} s waiting for {title(looks[0][0])}",
         target=f"namespace {cluster.namespace}",
         words="\n".join(words),
-        next="the same verb again goes on waiting; --timeout SECONDS waits longer",
+        next="run the same verb again to go on waiting, or use --timeout SECONDS to wait longer",
     )
 
 

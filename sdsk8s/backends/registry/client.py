@@ -59,7 +59,7 @@ class Registry:
         if answer.status == 200:
             return True, ""
         if answer.status == 401:
-            return False, "it wants credentials: docker login " + host
+            return False, "it requires credentials: docker login " + host
         return False, f"HTTP {answer.status} for /v2/"
 
     def accepts(self, host: str, user: str, password: str) -> bool | None:
@@ -105,7 +105,7 @@ class Registry:
         return sorted(found)
 
     def labels(self, ref: str) -> dict[str, str]:
-        """Labels of the image's config; of an index, those of its first image. ImageError when it is not there."""
+        """Labels of the image's config; of an index, those of its first image. ImageError when it does not exist."""
         return dict((self.config(ref).get("config") or {}).get("Labels") or {})
 
     def manifest(self, ref: str) -> tuple[dict[str, Any], str]:
@@ -132,9 +132,9 @@ class Registry:
         there = self.digest(f"{where.host}/{where.repository}:{tag}")
         if there and there != digest:
             raise RefusedError(
-                f"the tag {tag} is given to another image already",
+                f"the tag {tag} already belongs to another image",
                 target=f"{where.host}/{where.repository}",
-                words=f"there: {there}\nnew: {digest}",
+                words=f"existing: {there}\nnew: {digest}",
                 next="choose another version: a released one stays what it is",
             )
         answer = self._get(where.host, f"/v2/{where.repository}/manifests/{where.target}")

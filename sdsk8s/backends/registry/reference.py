@@ -26,5 +26,5 @@ class Reference:
             host, path = DEFAULT_HOST, rest if slash else f"library/{rest}"
         repository, _, tag = path.partition(":")
         if not repository or path.count(":") > 1 or (digest and not digest.startswith("sha256:")):
-            raise ImageError("this is no image reference", target=text, words="HOST/REPOSITORY:TAG is wanted")
+            raise ImageError("this is not an image reference", target=text, words="expected HOST/REPOSITORY:TAG")
         return Reference(host, repository, digest or tag or "latest")

@@ -21,7 +21,7 @@ CONNECT_SECONDS = 15
 
 
 class HostError(SdsError):
-    """A host cannot be reached, does not accept us, or is not the one we know."""
+    """A host cannot be reached, rejects the login, or is not the one we know."""
 
 
 class HostTarget:
@@ -83,7 +83,7 @@ class HostTarget:
             yield
         except paramiko.AuthenticationException as err:
             raise HostError(
-                "the host does not accept us",
+                "the host rejected the login",
                 target=self.name,
                 words=str(err),
                 next="check the SSH key and the user",
@@ -95,7 +95,7 @@ class HostTarget:
         except (TimeoutError, paramiko.SSHException, OSError) as err:
             unknown = "not found in known_hosts" in str(err)
             raise HostError(
-                "the host's key is not known" if unknown else "the host cannot be reached",
+                "unknown host key" if unknown else "the host cannot be reached",
                 target=self.name,
                 words=str(err),
                 next=f"ssh-keyscan {self.name} >> ~/.ssh/known_hosts, after checking the key" if unknown else "",

@@ -112,7 +112,7 @@ def _kind(path: str) -> str:
     except FileNotFoundError:
         return ""
     except NotADirectoryError:
-        raise CopyFault(path + ": a file is where a folder should be") from None
+        raise CopyFault(path + ": a file is in the place of a directory") from None
 
 
 def _inode(path: str) -> int:
@@ -261,7 +261,7 @@ def lock(stage: str, token: str, patience: float = 8.0) -> Any:
 def _lock_file(stage: str) -> Any:
     os.makedirs(stage, mode=0o700, exist_ok=True)
     if os.path.islink(stage) or os.stat(stage).st_uid != os.getuid():
-        raise CopyFault(stage + " belongs to somebody else")
+        raise CopyFault(stage + " belongs to another user")
     return open(os.path.join(stage, "lock.run"), "a+")
 
 
@@ -594,10 +594,12 @@ def _complete(real: str, stage: str) -> None:
 
 
 def _check_whole(real: str, stage: str) -> None:
-    """A switch that was cut between its two renames, and somebody who made the target anew: neither tree is rubbish."""
+    """A switch that was cut between its two renames, and a target that was created again: both trees are kept."""
     old, new = os.path.join(stage, "old.tree"), os.path.join(stage, "next.tree")
     if os.path.isdir(old) and os.path.isdir(new) and os.path.lexists(real):
-        raise CopyFault(real + " was made anew while an earlier copy was cut off: what it held is in " + old)
+        raise CopyFault(
+            real + " was created again while an earlier copy was interrupted; its earlier content is in " + old
+        )
 
 
 def _recover(real: str, stage: str) -> None:
@@ -691,7 +693,7 @@ def _hash_ahead(real: str, entries: list[Entry], source: BinaryIO) -> dict[int, 
 
 
 def _patience(seconds: int) -> None:
-    """In the pod: end this process when the other side has gone without a word, which would hold the lock for ever."""
+    """In the pod: end this process when the other side has disappeared, which would hold the lock for ever."""
     if _in_pod:
         _signal.alarm(seconds)
 

@@ -79,7 +79,7 @@ class Agent:
 
     def _nonsense(self, words: str) -> RefusedError:
         return RefusedError(
-            "what came from there is not to be trusted; nothing was written", target=self.stream.where, words=words
+            "the data from the pod is not valid; nothing was written", target=self.stream.where, words=words
         )
 
     def look(self, path: str) -> Listing:
@@ -103,7 +103,7 @@ class Agent:
                 if mark == b"d":
                     out.append(self.stream.exactly(32))
                 elif mark != b"h":
-                    raise self._nonsense("a digest was expected")
+                    raise self._nonsense("expected a digest")
             return out
 
         return digests

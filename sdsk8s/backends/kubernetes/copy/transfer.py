@@ -172,8 +172,8 @@ class Source:
             return open(self._paths[path], "rb", buffering=0)
         except OSError as err:
             raise StepError(
-                "the file cannot be read any more", target=self._paths[path], words=str(err.strerror),
-                next="the same copy again: what is there already is not sent again",
+                "the file can no longer be read", target=self._paths[path], words=str(err.strerror),
+                next="run the same copy again: data that has arrived is not sent again",
             ) from None  # fmt: skip
 
     def known(self, paths: Sequence[str]) -> dict[str, str]:
@@ -341,7 +341,7 @@ def _offset(staged: Mapping[str, int], e: Entry) -> int:
 
 
 def _persist(cluster: Cluster, to: Target, once: Callable[[], Outcome], progress: Progress) -> Outcome:
-    """Again after a cut connection, from where it broke off; not when the pod has gone."""
+    """Again after a cut connection, from where it broke off; not when the pod was deleted."""
     start, tries, silent, backoff = time.monotonic(), 0, 0, Backoff(first=0.3, longest=5.0)
     while True:
         tries += 1
@@ -349,9 +349,9 @@ def _persist(cluster: Cluster, to: Target, once: Callable[[], Outcome], progress
             return replace(once(), seconds=round(time.monotonic() - start, 3), tries=tries)
         except NotStarted as err:
             raise StepError(
-                "nothing can be copied: the container has no python3 to list, check and switch files with",
+                "cannot copy: the container has no python3, which a copy needs",
                 target=err.target, words=err.words,
-                next="--container NAME: another container of the pod that has python3 and mounts the same volume",
+                next="use --container NAME for a container of the pod with python3 and the same volume",
             ) from None  # fmt: skip
         except Cut as err:
             _still_there(cluster, to, err)
@@ -373,5 +373,5 @@ def _still_there(cluster: Cluster, to: Target, cut: Cut) -> None:
         why = ": ".join(str(status[k]) for k in ("reason", "message") if status.get(k)) if ended else ""
         raise StepError(
             "the pod was deleted during the copy" if not ended else "the pod ended during the copy",
-            target=f"pod {to.pod}", words=why or cut.words, next="sdsk8s status, then the same copy again",
+            target=f"pod {to.pod}", words=why or cut.words, next="sdsk8s status, then run the same copy again",
         ) from None  # fmt: skip
