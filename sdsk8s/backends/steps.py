@@ -1,4 +1,4 @@
-"""What the back ends share to carry out steps of a Plan: where progress goes, and the facts of one run."""
+"""What the back ends share to carry out steps of a Plan: where progress is reported, and the facts of one run."""
 
 from __future__ import annotations
 

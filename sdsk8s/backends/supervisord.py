@@ -13,7 +13,7 @@ from sdsk8s.model.supervisord import (
 
 
 def pod_programs(target: CommandTarget, timeout: float) -> list[SupervisedProgram] | str:
-    """Programs of a pod, or words when its supervisord does not answer. SdsError when it could not be asked."""
+    """Programs of a pod, or words when its supervisord does not answer. SdsError when the command could not be run."""
     return _programs(target, supervisorctl("status"), timeout, "supervisord")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 OK, NOTE, WARNING, MISSING, BROKEN = "ok", "note", "warning", "missing", "broken"
-"""Well; worth knowing; may go wrong; not there; wrong."""
+"""In order: fine; worth knowing; a risk; missing; wrong."""
 TAKEN, CHANGED, NONE = "taken", "changed", "none"
 """Levels of a migration: same meaning; a visible difference; no counterpart."""
 

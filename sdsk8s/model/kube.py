@@ -97,7 +97,7 @@ def created(obj: Object) -> str:
 
 
 def deleted(obj: Object) -> bool:
-    """Its deletion has been asked for; a pod may still run until its grace period is over."""
+    """Its deletion was requested; a pod may still run until its grace period is over."""
     return bool(meta(obj).get("deletionTimestamp"))
 
 
@@ -216,7 +216,7 @@ def images(obj: Object) -> list[str]:
 
 
 def default_container(pod: Object) -> str:
-    """The container that is meant when none is named: that of kubectl's annotation, else the first; "" without any."""
+    """The default container: that of kubectl's annotation, else the first; "" without any."""
     return annotation(pod, _DEFAULT_CONTAINER) or next((str(c.get("name")) for c in main_containers(pod)), "")
 
 
@@ -259,7 +259,7 @@ def runs(container_status: Object) -> bool:
 
 
 def running(pod: Object) -> bool:
-    """A main container runs and nobody has asked the pod to end: a command can be run in it."""
+    """A main container runs and the pod is not being deleted: a command can run in it."""
     return not deleted(pod) and any(runs(c) for c in container_statuses(pod))
 
 

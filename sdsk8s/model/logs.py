@@ -1,4 +1,4 @@
-"""Which containers `logs` reads, and how their lines are told apart and put in order. Pure."""
+"""Which containers `logs` reads, and how their lines are separated and sorted. Pure."""
 
 from __future__ import annotations
 

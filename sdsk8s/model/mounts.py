@@ -85,7 +85,7 @@ def _limit(pod: Object, volume: str) -> int:
 
 
 def _bytes(quantity: Any) -> int:
-    """Bytes of a quantity such as 20Mi; what cannot be read, or is not given, is no limit."""
+    """Bytes of a quantity such as 20Mi; one that is absent or cannot be read means no limit."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:([kMGTP])|([KMGTP])i)?", str(quantity or ""))
     if found is None:
         return sys.maxsize

@@ -1,4 +1,4 @@
-"""Which stored images nobody needs any more. Pure: what is known goes in, a verdict for each image comes out.
+"""Which stored images are no longer needed: a pure function from the known facts to a verdict for each image.
 
 A wrong guess would take away the way back, so an image stays unless everything speaks against it.
 """
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 CONTENT_TAG = re.compile(r"[0-9a-f]{12}")
-"""Tags that we make. Whatever else is a tag was given by somebody, for a reason."""
+"""Tags that sdsk8s makes. Any other tag was given by a person, for a reason."""
 
 
 @dataclass(frozen=True)

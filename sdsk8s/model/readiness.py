@@ -62,7 +62,7 @@ class PodFacts:
 
 
 def is_ready(pod: Object) -> bool:
-    """It serves, and nobody has asked it to end."""
+    """It is ready and not being deleted."""
     return kube.holds(pod, "Ready") and not kube.deleted(pod)
 
 

@@ -49,7 +49,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one probe of a store pod: ok None means that it could not be asked."""
+    """What became of one probe of a store pod: ok None means that the probe could not run."""
 
     pod: str
     ok: bool | None
@@ -58,7 +58,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Store:
-    """A line of "third-party services". down_by_choice: scaled to 0 or not deployed, which is no fault."""
+    """A line of "third-party services". down_by_choice: scaled to 0 or not deployed, which is not a fault."""
 
     store: str
     label: str
@@ -147,7 +147,7 @@ def component_status(
 
 
 def _on_machine(component: Component, where: str, found: Sequence[SupervisedProgram] | str) -> ComponentStatus:
-    """A component under supervisord on a virtual machine; words instead of programs mean that it could not be asked."""
+    """A component under supervisord on a virtual machine; words instead of programs mean that the query failed."""
     head = (component.name, component.title, where)
     if isinstance(found, str):
         return ComponentStatus(*head, "elsewhere", found, ok=False)

@@ -11,7 +11,7 @@ POD_CONFIG, POD_SOCKET = "/opt/sds/etc/supervisord.conf", "/run/sds/supervisor.s
 """Where pods of ours have them."""
 _IN_POD = ("/opt/sds/venv/bin/supervisorctl", "-c", POD_CONFIG)
 GOOD_STATES = ("RUNNING", "STARTING", "EXITED")
-"""States of a program that are no fault: a program that is to run once ends as EXITED."""
+"""States of a healthy program: one that runs once ends as EXITED."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ TAG_LENGTH = 12
 def content_tag(
     spec: ImageSpec, base_digest: str, files: Mapping[str, str], args: Mapping[str, str] | None = None
 ) -> str:
-    """12 hex digits over everything that goes into an image: two equal inputs have one tag, on any machine.
+    """12 hex digits over everything that is part of an image: two equal inputs have one tag, on any machine.
 
     base_digest  tag or digest of what the image is built from ("" for nothing)
     files        {relative path: sha256}: the Dockerfile's folder and the source trees

@@ -144,7 +144,7 @@ def test_labels_name_the_commit_and_a_dirty_tree_is_no_release(tiny: System) -> 
     change_code(tiny.tree, "three")
     git("commit", "-qam", "three")
     again = tiny.sdsk8s("images", "push", "tiny", "--release", version, ok=False)
-    assert again.code == 4 and "another image already" in again.err
+    assert again.code == 4 and "belongs to another image" in again.err
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_words_of_the_system_without_the_library_around_them() -> None:
         (403, {"reason": "Forbidden"}, "may not do that"),
         (404, {"reason": "NotFound"}, "does not exist"),
         (404, {}, "not a Kubernetes API server"),
-        (409, {"reason": "Conflict"}, "somebody else has changed"),
+        (409, {"reason": "Conflict"}, "was changed by someone else"),
         (409, {"reason": "AlreadyExists"}, "exists already"),
         (422, {"reason": "Invalid"}, "rejected the object as invalid"),
         (507, {}, "answered 507"),

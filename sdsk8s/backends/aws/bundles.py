@@ -40,7 +40,7 @@ class BundleStore:
         return client(self._site, "s3", endpoint(self._site))
 
     def stored(self, key: str) -> Stored | None:
-        """None when there is no such object. CloudError when the bucket cannot be asked."""
+        """None when the object does not exist. CloudError when the request fails."""
         with explained(f"s3://{self.bucket}/{key}"):
             try:
                 head = self._s3.head_object(Bucket=self.bucket, Key=key)

@@ -69,7 +69,7 @@ def explained(target: str) -> Iterator[None]:
         yield
     except (NoCredentialsError, PartialCredentialsError) as err:
         raise CredentialsError(
-            "there are no AWS credentials",
+            "no AWS credentials are configured",
             target=target,
             words=str(err),
             next="set AWS_ACCESS_KEY and AWS_SECRET_KEY in the configuration, AWS_PROFILE, or use an instance role",

@@ -54,7 +54,7 @@ def image(site: Site, ami: str) -> Item:
     """One machine image, of whatever name."""
     found = _all(site, "ec2", "describe_images", "Images", ImageIds=[ami])
     if not found:
-        raise CloudError("there is no such machine image", target=ami)
+        raise CloudError("the machine image does not exist", target=ami)
     return found[0]
 
 
@@ -69,7 +69,7 @@ def roles(site: Site) -> list[Item]:
 
 
 def instance_profiles(site: Site) -> list[str]:
-    """Names of what lets an instance have a role; it has the role's name when the console made it."""
+    """Names of instance profiles; one that the console made has the name of its role."""
     return sorted(
         str(p["InstanceProfileName"]) for p in _all(site, "iam", "list_instance_profiles", "InstanceProfiles")
     )

@@ -15,7 +15,7 @@ _ABSENT = ("NotFound", "NotFoundException", "ResourceNotFoundException", "NoSuch
 
 
 def _unless_absent(call: Any, **params: Any) -> dict[str, Any] | None:
-    """The answer, or None when AWS says that there is no such thing."""
+    """The answer, or None when AWS reports that the object does not exist."""
     try:
         answer: dict[str, Any] = call(**params)
     except ClientError as err:
@@ -26,7 +26,7 @@ def _unless_absent(call: Any, **params: Any) -> dict[str, Any] | None:
 
 
 def notifications(site: Site, bucket: str) -> dict[str, Any]:
-    """The bucket's notification configuration. CloudError when there is no such bucket."""
+    """The bucket's notification configuration. CloudError when the bucket does not exist."""
     with explained(f"s3://{bucket}"):
         s3 = datasets(site)
         return _unless_absent(s3.get_bucket_notification_configuration, Bucket=bucket) or {}
@@ -55,7 +55,7 @@ def function(site: Site, name: str) -> dict[str, Any] | None:
 
 
 def invokers(site: Site, name: str) -> dict[str, str]:
-    """{statement id: ARN that may invoke a function}; "" for a statement of another kind."""
+    """{statement id: ARN that may invoke the function}; the ARN is "" for a statement of another kind."""
     with explained(f"function {name}"):
         found = _unless_absent(client(site, "lambda").get_policy, FunctionName=name)
     statements = json.loads(found["Policy"]).get("Statement") or () if found else ()

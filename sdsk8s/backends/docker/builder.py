@@ -47,7 +47,7 @@ class Workshop:
         return kinds.load_budgets(self.dockerfiles)
 
     def inputs(self, spec: ImageSpec) -> dict[str, str]:
-        """{path: sha256} of every file that goes into the image: the `files` of a content tag."""
+        """{path: sha256} of every file of the image: the `files` of a content tag."""
         kind = self._kind(spec)
         recipe = self._digests(context.recipe_files(self.dockerfiles, kind))
         trees = self._digests(self._packages(spec))

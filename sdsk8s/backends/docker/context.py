@@ -55,7 +55,7 @@ def _walk(folder: Path, prefix: str, above: frozenset[str]) -> Iterator[tuple[st
 
 
 def package_folders(source: Path, packages: Sequence[str]) -> dict[str, Path]:
-    """{package: folder}. ConfigError names the first that is missing, and what is there."""
+    """{package: folder}. ConfigError names the first that is missing, and those that exist."""
     found = {}
     for package in packages:
         folder = source / package

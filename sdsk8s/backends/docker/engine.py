@@ -174,7 +174,7 @@ class Engine:
         return sorted(out, key=lambda i: -i.created)
 
     def remove(self, ref: str) -> None:
-        """Take the tag away, and the layers that nothing else needs. ImageError while a container uses it."""
+        """Remove the tag, and the layers that nothing else needs. ImageError while a container uses it."""
         api = self._api
         with self._words(f"{ref} was not removed"):
             api.remove_image(ref)
@@ -247,7 +247,7 @@ def _lines(stream: Iterator[Mapping[str, Any]]) -> Iterator[str | _Failure]:
 
 
 def dockerfile_line(text: str, number: int, step: str) -> int:
-    """Line of the step in the Dockerfile, 1 for the first; 0 when it cannot be told.
+    """Line of the step in the Dockerfile, 1 for the first; 0 when it is unknown.
 
     number is the step's number as the builder counts (instructions from the top), step its text on one line.
     """

@@ -40,7 +40,7 @@ class HostNet:
 
 
 def detect(environ: Mapping[str, str], root: Path = Path("/")) -> HostNet:
-    """Read this host's settings. `root` is where /etc and ~ are looked for; absent settings are no error."""
+    """Read this host's settings. `root` is where /etc and ~ are looked for; absent settings are not an error."""
     files: dict[str, bytes] = {}
     facts: list[str] = []
     ca = _ca_bundle(environ, root)

@@ -135,7 +135,7 @@ class Images:
         return found
 
     def built_here(self, name: str) -> bool:
-        """False when a finished image of somebody else is used."""
+        """False when a finished image from elsewhere is used."""
         return self._specs[name].external is None or name in self._overrides
 
     def built_here_or_base(self, name: str) -> bool:
@@ -143,7 +143,7 @@ class Images:
         return name == BASE or self.built_here(name)
 
     def foreign_digest(self, ref: str) -> str | None:
-        """Digest of a finished image, or None where its registry cannot be asked from here: the nodes will."""
+        """Digest of a finished image, or None where its registry cannot be reached from here; the nodes will ask it."""
         if "@sha256:" in ref:
             return None
         try:

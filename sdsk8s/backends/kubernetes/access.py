@@ -83,7 +83,7 @@ def account(cluster: Cluster) -> str:
 
 
 def role(namespace: str, verb: str) -> dict[str, Any]:
-    """A Role with all that a verb needs. Complete, so that applying it never takes away what was there before."""
+    """A Role with all that a verb needs. Complete, so that applying it never removes an earlier permission."""
     resources: dict[tuple[str, str], list[str]] = {}
     for action, group, resource in NEEDS[verb]:
         resources.setdefault((group, resource), []).append(action)
@@ -99,7 +99,7 @@ def role(namespace: str, verb: str) -> dict[str, Any]:
 
 
 def role_yaml(namespace: str, verb: str, who: str) -> str:
-    """The Role and how to give it to somebody, ready to be run by an account that may."""
+    """The Role and the command that binds it, for an account that may run them."""
     obj = role(namespace, verb)
     lines = [
         f"apiVersion: {obj['apiVersion']}",

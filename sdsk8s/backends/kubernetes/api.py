@@ -87,7 +87,7 @@ class Cluster:
         return items, str(body.get("metadata", {}).get("resourceVersion", ""))
 
     def watch(self, kind: str, selector: str, version: str, seconds: int = 240, field: str = "") -> Iterator[Object]:
-        """Watch events {type, object} from a resourceVersion until the stream ends, which is no error.
+        """Watch events {type, object} from a resourceVersion until the stream ends, which is not an error.
 
         ApiError with code 410 when the version is too old: list again.
         """
@@ -194,7 +194,7 @@ class Cluster:
         )
 
     def replace(self, obj: Mapping[str, Any]) -> Object:
-        """PUT with the object's resourceVersion: fails with code 409 when somebody was faster."""
+        """PUT with the object's resourceVersion: fails with code 409 when the object has changed since."""
         return self.request("PUT", self._path_of(obj), query={"fieldManager": FIELD_MANAGER}, body=obj, retry=False)
 
     def patch(

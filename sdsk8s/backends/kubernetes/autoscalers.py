@@ -1,4 +1,4 @@
-"""What else sets replicas in the namespace, whoever made it."""
+"""What else sets replicas in the namespace, whatever created it."""
 
 from __future__ import annotations
 

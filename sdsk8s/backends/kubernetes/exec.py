@@ -26,7 +26,7 @@ _GONE = re.compile(r"container not found|not running|stopped (container|state)|t
 
 
 class NotStarted(ClusterError):
-    """The command could not be started: there is no such program in the container."""
+    """The command could not be started: the container has no such program."""
 
 
 @dataclass(frozen=True)

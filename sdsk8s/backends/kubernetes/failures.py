@@ -93,7 +93,7 @@ def _explain(code: int, reason: str, conflicts: tuple[FieldConflict, ...]) -> tu
         ),
         403: ("this account may not do that", "sdsk8s doctor lists what is missing, as a Role to apply"),
         404: ("the object does not exist", "sdsk8s status"),
-        409: ("somebody else has changed this object in the meantime", "run the verb again"),
+        409: ("the object was changed by someone else in the meantime", "run the verb again"),
         422: ("the API server rejected the object as invalid", "correct the manifest"),
         429: ("rate limited by the API server (429); retries exhausted", "try again in a minute"),
     }

@@ -85,7 +85,7 @@ class _Tunnel(WebSocket):
 
 
 def _join(cluster: Cluster, client: socket.socket, pod: str, port: int) -> None:
-    """One connection. What goes wrong ends it: the client sees a closed connection, as from any server."""
+    """One connection. An error ends it: the client sees a closed connection, as from any server."""
     tunnel: _Tunnel | None = None
     try:
         tunnel = _Tunnel(cluster, pod, port)

@@ -54,7 +54,7 @@ def read(cluster: Cluster, sources: list[LogSource], window: Window, note: Calla
 
 
 def _lines(cluster: Cluster, source: LogSource, window: Window, said: list[str]) -> Iterator[LogLine]:
-    """Lines of one container; what the server or the kubelet says instead of lines goes into `said`."""
+    """Lines of one container; what the server or the kubelet says instead of lines is added to `said`."""
     before = ""
     try:
         for raw in cluster.logs(

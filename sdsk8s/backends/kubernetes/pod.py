@@ -23,7 +23,7 @@ _WRITE = (
 
 
 class PodTarget:
-    """There is no login shell: profiles are not read, the image's own environment counts."""
+    """Commands run without a login shell: no profile is read, only the image's environment counts."""
 
     pod = True
 

@@ -119,7 +119,7 @@ def _accounts(cluster: Cluster) -> list[str]:
 
 
 def _account(cluster: Cluster, name: str, patience: float) -> Object:
-    """The service account; that of a namespace just made comes a moment later."""
+    """The service account; in a new namespace it appears a moment later."""
     end = time.monotonic() + patience
     while True:
         found = cluster.get("ServiceAccount", name)

@@ -31,7 +31,7 @@ class Cut(ClusterError):
 
 
 class WebSocket:
-    """One channel in each direction for data; what comes on other channels goes to `other()`.
+    """One channel in each direction for data; bytes of other channels are passed to `other()`.
 
     Not for several threads. With `duplex` set, what arrives is taken in while we send, so that neither side waits for
     the other for ever; without it sending is faster.

@@ -1,4 +1,4 @@
-"""A small client of registries (OCI distribution, v2): is it there, which tags, which digest, which labels.
+"""A small client of registries (OCI distribution, v2): whether an image exists, its tags, digest and labels.
 
 Plain HTTP is spoken only to registries on loopback or private addresses, or named insecure. Credentials come from
 `docker login` (config.json) and never go over plain HTTP, except to loopback.
@@ -63,7 +63,7 @@ class Registry:
         return False, f"HTTP {answer.status} for /v2/"
 
     def accepts(self, host: str, user: str, password: str) -> bool | None:
-        """Whether the registry takes these credentials; None when it cannot be asked, or only over plain HTTP."""
+        """Whether the registry takes these credentials; None when it does not answer, or only over plain HTTP."""
         try:
             answer = self._get(host, "/v2/", scope="")
             scheme = self._scheme[host]

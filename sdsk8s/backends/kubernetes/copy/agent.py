@@ -230,7 +230,7 @@ def _staged(stage: str) -> dict[str, int]:
 
 
 def lock(stage: str, token: str, patience: float = 8.0) -> Any:
-    """The lock of a staging folder, which is made. A run of the same token that lost its connection is ended."""
+    """Make a staging folder and lock it. A run of the same token that lost its connection is ended."""
     import fcntl
 
     end = time.monotonic() + patience
@@ -583,7 +583,7 @@ def _exchange(real: str, stage: str) -> None:
 
 
 def _complete(real: str, stage: str) -> None:
-    """Complete a switch that was cut off, unless somebody is at it. One that cannot be is left to the next copy."""
+    """Complete a switch that was cut off, unless another copy is doing so; on failure the next copy tries again."""
     if os.path.exists(os.path.join(stage, "old.tree")) or os.path.exists(os.path.join(stage, "commit.json")):
         try:
             with lock(stage, "", 0):

@@ -1,4 +1,4 @@
-"""The agent in one pod, asked from here."""
+"""The client of the copy agent in one pod."""
 
 from __future__ import annotations
 

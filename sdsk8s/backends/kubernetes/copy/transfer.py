@@ -67,7 +67,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Outcome:
-    """how: in what way the switch was made; "" when nothing had to change. digests: {path: sha256} of what moved."""
+    """how: the kind of switch; "" when nothing had to change. digests: {path: sha256} of what moved."""
 
     pod: str
     path: str
