@@ -10,6 +10,7 @@ from typing import Any
 from legacy_shim.grammar import Verb
 from legacy_shim.reader import Line
 from legacy_shim.table import TYPES
+from sdsk8s.console import debug
 from sdsk8s.console.ends import exit_code
 from sdsk8s.errors import RefusedError
 from sdsk8s.verbs.options import Options, from_environment
@@ -46,7 +47,10 @@ def _call(line: Line) -> int:
 def _options(values: dict[str, Any]) -> Options:
     """Takes the shared options out of the values; what has no letter here comes from the SDS_* variables."""
     typed = {name: values.pop(name) for name in SHARED if name in values}
-    return from_environment(os.environ, yes=values.pop("force", False), **typed)
+    options = from_environment(os.environ, yes=values.pop("force", False), **typed)
+    if options.debug:
+        debug.start()
+    return options
 
 
 def _refuse_type(path: str, kind: str) -> None:

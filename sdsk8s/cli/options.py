@@ -24,6 +24,14 @@ def options(*several: Callable[[Any], Any]) -> Callable[[F], F]:
     return decorate
 
 
+def _debug(context: click.Context, option: click.Parameter, value: bool) -> bool:
+    if value:
+        from sdsk8s.console import debug
+
+        debug.start()
+    return value
+
+
 site_options = options(
     home_option,
     click.option("--context", envvar="SDS_CONTEXT", help="Kubeconfig context instead of the site's."),
@@ -37,6 +45,14 @@ site_options = options(
         envvar="SDS_OUTPUT",
         help="Output form.",
         show_default=True,
+    ),
+    click.option(
+        "-d",
+        "--debug",
+        is_flag=True,
+        envvar="SDS_DEBUG",
+        callback=_debug,
+        help="Tell requests, retries, decisions and commands on stderr, without secrets.",
     ),
 )
 """Where the site is, and the form of the result."""

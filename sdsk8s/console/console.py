@@ -6,6 +6,7 @@ Results go to stdout; questions, notes and progress go to stderr. Every command 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -109,7 +110,7 @@ class Console:
     @contextmanager
     def progress(self, total: int) -> Iterator[Progress]:
         """Shows a run of so many steps on stderr: a live tree on a terminal, lines elsewhere."""
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not logging.getLogger("sdsk8s").isEnabledFor(logging.DEBUG):
             from sdsk8s.console.live_progress import LiveProgress  # rich: for terminals only
 
             with LiveProgress(total) as live:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
+from urllib.parse import quote, quote_plus
 
 _CERTAIN = (
     (re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"), "a private key"),
@@ -32,6 +34,35 @@ def secrets_in(text: str, *, guess: bool = True) -> Iterator[tuple[int, str]]:
             yield number, certain
         elif guess and (name := _assigned(line)):
             yield number, f"the value of {name} is written in plain text"
+
+
+_FORMS = (
+    re.compile(r"(?P<before>-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----)(?P<value>.*?)(?=-----END|\Z)", re.S),
+    re.compile(r"(?P<before>\b(?:[Bb]earer|[Bb]asic)\s+)(?P<value>[A-Za-z0-9._~+/=-]{8,})"),
+    re.compile(r"(?P<before>\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:)(?P<value>[^\s/@'\"]+)(?=@)"),
+    re.compile(r"(?P<before>)(?P<value>\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})"),
+    re.compile(
+        r"(?P<before>)(?P<value>\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{40,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{20,}))"
+    ),
+)
+_GIVEN = re.compile(r"""(?P<before>(?P<name>[A-Za-z][\w.-]*)["']?\s*(?:[:=]|=>|%3D)\s*["']?)(?P<value>[^\s"',;&`]+)""")
+_OPTION = re.compile(r"""(?P<before>--?(?P<name>[A-Za-z][\w-]*)[ =]+["']?)(?P<value>[^\s"',;]+)""")
+MASK = "(hidden)"
+
+
+def without_secrets(text: str, values: Collection[str] = ()) -> str:
+    """The text with secrets replaced: these values, what has the form of a token, and what is given to a secret name.
+
+    values: also hidden in the forms that URLs and JSON give them.
+    """
+    forms = {form for v in values for form in (v, quote(v, safe=""), quote_plus(v), json.dumps(v)[1:-1])}
+    for value in sorted(forms, key=len, reverse=True):
+        text = text.replace(value, MASK)
+    for pattern in _FORMS:
+        text = pattern.sub(lambda m: m["before"] + MASK, text)
+    for pattern in (_GIVEN, _OPTION):
+        text = pattern.sub(lambda m: m["before"] + MASK if _secret_name(m["name"]) else m[0], text)
+    return text
 
 
 def _assigned(line: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,8 @@ from sdsk8s.planner.steps import (
     group,
     walk,
 )
+
+log = logging.getLogger("sdsk8s.plan")
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ def deploy(w: Desired, live: Observed, *, running: bool | None, only_missing: bo
         kind, name = kube.key(obj)
         exists = live.get(kind, name) is not None
         if exists and (only_missing or kind == "Job" or not differs(obj, live)):
+            log.debug("%s: %s %s stays: %s", w.component.name, kind, name, _why_not(kind, only_missing))
             continue
         if kind == "Job":
             if running is False or (only_missing and is_running(w.component, live)):
@@ -119,6 +123,12 @@ def deploy(w: Desired, live: Observed, *, running: bool | None, only_missing: bo
         else:
             early.append(apply_step(obj, live, reason=_why(obj, live), running=running))
     return [*early, *group("workloads", late, parallel=True)]
+
+
+def _why_not(kind: str, only_missing: bool) -> str:
+    if only_missing:
+        return "it exists, and only missing objects are created"
+    return "a Job runs once per revision" if kind == "Job" else "the same content is recorded on it"
 
 
 def _why(obj: Object, live: Observed) -> str:

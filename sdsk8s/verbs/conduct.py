@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sdsk8s.backends.steps import Digests, Handlers, RunFacts
+from sdsk8s.console import debug
 from sdsk8s.console.kubectl_script import kubectl_script
 from sdsk8s.console.plan_text import plan_head
 from sdsk8s.console.report import error_lines, report_as_dict, report_lines
@@ -18,6 +20,7 @@ from sdsk8s.runner.journal import Journal, new_run_id, who
 from sdsk8s.runner.run import Report, run
 from sdsk8s.verbs.session import Session
 
+log = logging.getLogger("sdsk8s.plan")
 EXIT_CODES = {"done": 0, "failed": 1, "partial": 3, "interrupted": 130}
 
 
@@ -77,7 +80,7 @@ def conduct(session: Session, what: Run) -> int:
     if not options.yes and not session.only_shows:
         console.need_terminal(what.verb)
     version = session.lock(who(), "").version() if what.locked and options.yes and not session.only_shows else ""
-    planned = what.plan()
+    planned = _decide(what)
     if session.only_shows:
         show(session, planned)
         return 0
@@ -97,7 +100,7 @@ def conduct(session: Session, what: Run) -> int:
     lock = session.lock(who(), f"{what.verb} {what.target}", run_id)
     with lock.held(options.lock_wait, console.note):
         # Another run may have ended between our first look and the lock; while a person thinks, so may much else.
-        now = planned if version and lock.found == version else what.plan()
+        now = planned if version and lock.found == version else _decide(what)
         if not options.yes and plan_as_dict(now.plan) != plan_as_dict(planned.plan):
             raise RefusedError(
                 "the cluster has changed since this plan was shown; nothing was changed",
@@ -109,9 +112,24 @@ def conduct(session: Session, what: Run) -> int:
     return _finish(session, *done)
 
 
+def _decide(what: Run) -> Planned:
+    planned = what.plan()
+    _tell(planned.plan)
+    return planned
+
+
+def _tell(plan: Plan) -> None:
+    if log.isEnabledFor(logging.DEBUG):
+        for line in [*plan_head(plan, plan_lines(plan, by_hand=False)), *(f"note: {note}" for note in plan.notes)]:
+            log.debug("%s", line)
+
+
 def _carry_out(session: Session, what: Run, planned: Planned, run_id: str) -> tuple[Plan, Report, Back | None]:
     plan = planned.plan
     journal = Journal(session.home, run_id, plan)
+    if session.options.debug:
+        debug.to_file(journal.folder)
+        _tell(plan)  # the file begins here
     author = {"who": who(), "verb": plan.verb, "reason": what.reason, "run": run_id}
     facts = RunFacts(Digests(planned.digests), journal.folder, session.options.timeout, author)
     executor = Executor(_openers(session, facts), facts.cancelled)

@@ -44,6 +44,10 @@ class Session:
         self.site: Site = dataclasses.replace(
             site, namespace=options.namespace or site.namespace, context=options.context or site.context
         )
+        if options.debug:
+            from sdsk8s.console import debug
+
+            debug.hide(self.site.secret_values().values())
 
     @cached_property
     def catalogue(self) -> Catalogue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -16,6 +17,8 @@ from sdsk8s.backends.docker.recipe import BuildRequest, BuiltImage
 from sdsk8s.errors import ConfigError, RefusedError
 from sdsk8s.model.image import ImageSpec
 from sdsk8s.model.names import unknown
+
+logger = logging.getLogger("sdsk8s.docker")
 
 if TYPE_CHECKING:
     from sdsk8s.backends.docker.engine import Engine
@@ -137,7 +140,9 @@ class Workshop:
                 target=None if code_only else kind.target,
                 args=args,
             )
+            logger.debug("docker build -t %s --target %s of %s; log: %s", ref, request.target, kind.name, log)
             built = engine.build(request, on_line)
+            logger.debug("built %s: %d bytes in %.0f s", ref, built.size_bytes, built.seconds)
         self.budgets.check(spec.name, kind.name, built.size_bytes, spec.budget)
         return built
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,6 +25,8 @@ from sdsk8s.render.images import content_tag, image_ref
 from sdsk8s.site.data import folder
 from sdsk8s.site.image_lock import lock, read_lock
 from sdsk8s.site.overrides import load_overrides
+
+logger = logging.getLogger("sdsk8s.docker")
 
 if TYPE_CHECKING:
     from sdsk8s.backends.docker.engine import Engine
@@ -284,6 +287,7 @@ class Images:
         """
         with one_at_a_time(ref, say):
             found = self.registry.digest(ref)
+            logger.debug("%s: in the registry: %s", ref, found or "no")
             if found:
                 return Built(found, "already in the registry")
             recipe = self._recipes[ref]

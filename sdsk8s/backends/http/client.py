@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 from typing import Any
 
 import urllib3
 
 from sdsk8s.errors import SdsError
 
+log = logging.getLogger("sdsk8s.http")
 SECONDS = urllib3.Timeout(connect=10, read=60)
 
 
@@ -39,6 +42,7 @@ class Http:
     ) -> tuple[Any, Any]:  # fmt: skip
         """The same with the headers of the answer; raw: its text as it is. Redirects are not followed."""
         data, more = self._body(body)
+        began = time.monotonic()
         try:
             answer = self._pool.request(
                 method, f"{self.base}{path}", body=data, redirect=False,
@@ -46,6 +50,7 @@ class Http:
             )  # fmt: skip
         except urllib3.exceptions.HTTPError as err:
             raise HttpError(f"{self.base} does not answer", words=str(err), next="sds status") from None
+        log.debug("%s %s%s: %d in %.0f ms", method, self.base, path, answer.status, (time.monotonic() - began) * 1000)
         text = answer.data.decode(errors="replace")
         parsed = text if raw else _parsed(text)
         if answer.status >= 400 and answer.status not in ok:

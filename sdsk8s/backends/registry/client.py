@@ -10,6 +10,7 @@ import base64
 import hashlib
 import ipaddress
 import json
+import logging
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -22,6 +23,8 @@ from urllib3.exceptions import HTTPError
 
 from sdsk8s.backends.registry.reference import Reference
 from sdsk8s.errors import ImageError, RefusedError
+
+log = logging.getLogger("sdsk8s.registry")
 
 MANIFESTS = (
     "application/vnd.oci.image.index.v1+json",
@@ -269,9 +272,11 @@ class Registry:
                     if token:
                         self._tokens[(host, repository, actions)] = token
                         answer = self._pool.request(method, url, headers={**headers, "Authorization": token}, body=body)
+                log.debug("%s %s: %d", method, url, answer.status)
                 if answer.status == 400 and scheme == "http" and b"HTTPS server" in answer.data:
                     continue  # a private registry that speaks TLS
             except HTTPError as err:
+                log.debug("%s %s: %s", method, url, err)
                 last = err
                 continue
             self._scheme[host] = scheme

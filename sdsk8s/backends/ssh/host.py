@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import paramiko  # noqa: E402
 from fabric import Connection  # noqa: E402
 from invoke.exceptions import CommandTimedOut  # noqa: E402
 
+log = logging.getLogger("sdsk8s.ssh")
 CONNECT_SECONDS = 15
 
 
@@ -46,11 +48,13 @@ class HostTarget:
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Ended:
         """Without a terminal and without a login shell. HostError says what the host or the library said."""
+        log.debug("%s: run %s", self.name, shlex.join(argv))
         with self._explained():
             try:
                 done = self._connection.run(shlex.join(argv), hide=True, warn=True, in_stream=False, timeout=timeout)
             except CommandTimedOut:
                 raise HostError(f"the command did not end within {timeout:.0f} s", target=self.name) from None
+        log.debug("%s: exit code %d", self.name, done.exited)
         return Ended(int(done.exited), str(done.stdout), str(done.stderr))
 
     def shell(self, line: str, timeout: float | None = None) -> Ended:
