@@ -58,12 +58,11 @@ setup(
         "botocore>=1.40,<2",
         "pyrage>=1.3,<2",
         "docker>=7.1,<8",
-        # docker raises the errors of requests, fabric those of invoke and paramiko; exec and forward speak by websocket
+        # docker raises the errors of requests, fabric those of invoke and paramiko
         "requests>=2.32,<3",
         "fabric>=3.2.2,<4",
         "invoke>=2.2,<4",
         "paramiko>=3.5,<6",
-        "websocket-client>=1.8,<2",
         "supervisor>=4.2.5,<5",
         "cryptography>=42",
         "urllib3>=2,<3",
