@@ -21,6 +21,7 @@ _client: Any = sys.modules["kubernetes.client"]
 with stand_ins(
     {"multiprocessing": {"cpu_count": lambda: os.cpu_count() or 1}},
     {"subprocess": {}},
+    {"tempfile": {}},
     {"requests": {}, "requests.utils": {"should_bypass_proxies": later("requests.utils", "should_bypass_proxies")}},
     {"oauthlib": {}, "oauthlib.oauth2": {}},
     {"requests_oauthlib": {"OAuth2Session": later("requests_oauthlib", "OAuth2Session")}},
