@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from sdsk8s.console import debug
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 home_option = click.option("--home", envvar="SDS_HOME", help="Site folder instead of ~/.sds.")
@@ -26,8 +28,6 @@ def options(*several: Callable[[Any], Any]) -> Callable[[F], F]:
 
 def _debug(context: click.Context, option: click.Parameter, value: bool) -> bool:
     if value:
-        from sdsk8s.console import debug
-
         debug.start()
     return value
 

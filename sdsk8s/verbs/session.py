@@ -16,6 +16,7 @@ from sdsk8s.backends.kubernetes.autoscalers import autoscalers
 from sdsk8s.backends.kubernetes.history import History
 from sdsk8s.backends.kubernetes.leases import Lock
 from sdsk8s.backends.kubernetes.snapshot import KINDS, snapshot
+from sdsk8s.console import debug
 from sdsk8s.console.console import Console
 from sdsk8s.errors import ConfigError
 from sdsk8s.model.observed import Observed
@@ -45,8 +46,6 @@ class Session:
             site, namespace=options.namespace or site.namespace, context=options.context or site.context
         )
         if options.debug:
-            from sdsk8s.console import debug
-
             debug.hide(self.site.secret_values().values())
 
     @cached_property

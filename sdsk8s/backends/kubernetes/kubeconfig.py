@@ -20,6 +20,7 @@ from sdsk8s.backends.kubernetes.library import (
     KubeConfigLoader,
     KubeConfigMerger,
     config,
+    urllib3,
 )
 from sdsk8s.backends.kubernetes.proxy import login, proxy_for, shown
 from sdsk8s.errors import ClusterError
@@ -87,9 +88,7 @@ class Source:
         configuration.proxy = proxy_for(configuration.host, proxy_url, os.environ) or None
         configuration.no_proxy = None  # decided above
         if configuration.proxy and login(configuration.proxy):
-            from urllib3.util import make_headers
-
-            configuration.proxy_headers = make_headers(proxy_basic_auth=login(configuration.proxy))
+            configuration.proxy_headers = urllib3.make_headers(proxy_basic_auth=login(configuration.proxy))
         return configuration
 
 
