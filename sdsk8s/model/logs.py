@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sdsk8s.errors import UsageError
 from sdsk8s.model import kube
-from sdsk8s.model.component import Component
 from sdsk8s.model.kube import NAME_LABEL, PART_LABEL, Object
 from sdsk8s.model.names import WORKLOADS, unknown
+
+if TYPE_CHECKING:
+    from sdsk8s.model.component import Component
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
