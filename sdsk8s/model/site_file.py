@@ -1,4 +1,4 @@
-"""What has become of a file in the site's `files` folder, beside the shipped version that it came from. Pure."""
+"""State of a file in the site's `files` directory, compared with the shipped version that it came from. Pure."""
 
 from __future__ import annotations
 

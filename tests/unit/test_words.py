@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PENDING = ("sdsk8s/backends/", "sdsk8s/model/", "sdsk8s/render/")
+PENDING: tuple[str, ...] = ()
 """Rooms whose words are not yet plain."""
 
 FILES = sorted(

@@ -130,7 +130,7 @@ def _open(root: str, name: str) -> BinaryIO:
 def digest(root: str, name: str, size: int = SMALL, beat: Callable[[], None] | None = None) -> bytes:
     """sha256 of one file; 32 zero bytes when it cannot be read, which equals nothing. size: what it is thought to have.
 
-    A large buffer costs more than a small file's hash, so it is no larger than the file.
+    A large buffer costs more than a small file's hash, so the buffer is at most the file's size.
     """
     size = min(size + 1, SMALL)
     try:
