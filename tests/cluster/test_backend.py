@@ -22,6 +22,7 @@ from sdsk8s.backends.kubernetes.leases import Lock
 from sdsk8s.backends.kubernetes.snapshot import KINDS, snapshot
 from sdsk8s.backends.kubernetes.wait import wait
 from sdsk8s.errors import ClusterError, RefusedError, WaitError
+from sdsk8s.model import kube
 from sdsk8s.model.goals import Gone, JobDone, RolloutReady
 
 pytestmark = pytest.mark.lab
@@ -243,6 +244,22 @@ def test_pod_security(cluster: Cluster, make: Any) -> None:
                   {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}})  # fmt: skip
     cluster.apply(make("StatefulSet", "w"))
     assert "violates PodSecurity" in refusal(cluster, RolloutReady("StatefulSet", "w"), 20).words
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_a_repaired_manifest_is_not_blamed_for_what_the_one_before_was_refused(
+    cluster: Cluster, make: Any, kind: str
+) -> None:
+    """A Deployment keeps the failure of its old ReplicaSet until the new pod is ready; the old event is still young."""
+    baseline = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}}}
+    cluster.patch("Namespace", cluster.namespace, baseline)
+    cluster.apply(make(kind, "w", hostNetwork=True))
+    assert "violates PodSecurity" in refusal(cluster, RolloutReady(kind, "w"), 20).words
+    probe = {"readinessProbe": {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1}}
+    cluster.apply(make(kind, "w", "sleep 12; touch /tmp/ready; sleep inf", hostNetwork=False, container=probe))
+    if kind == "Deployment":  # what this is about is really there
+        assert eventually(lambda: kube.holds(cluster.get(kind, "w") or {}, "ReplicaFailure"), timeout=10)
+    ready(cluster, kind, "w")
 
 
 def test_job_that_fails_and_one_that_ends(cluster: Cluster, make: Any) -> None:
