@@ -1,7 +1,7 @@
 """The parts of the `kubernetes` package that we use, without what it loads at once for cases that are not ours.
 
 Those are the classes of every API group (700 modules) and the libraries of OIDC logins: more time than all the rest of
-a `sdsk8s status`. Every verb shares this one way in; docs/architecture.md has the figures.
+a `sdsk8s status`. Every verb shares this one way in.
 """
 
 from __future__ import annotations
