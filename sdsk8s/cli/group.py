@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from sdsk8s import __version__
-from sdsk8s.cli.main import COMMANDS, help_text
+from sdsk8s.cli.commands import COMMANDS, help_text
 from sdsk8s.console.ends import exit_code
 from sdsk8s.model.names import unknown
 

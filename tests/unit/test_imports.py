@@ -9,8 +9,8 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from sdsk8s.cli.commands import COMMANDS
 from sdsk8s.cli.group import cli
-from sdsk8s.cli.main import COMMANDS
 
 HEAVY = ("boto3", "pyrage", "kubernetes", "docker", "fabric", "rich", "jinja2", "cryptography", "urllib3")
 
