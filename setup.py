@@ -80,6 +80,7 @@ setup(
             "ruff>=0.8,<1",
             "mypy>=1.13,<3",
             "import-linter>=2.1,<3",
+            "grimp>=3,<4",
             "jsonschema>=4.20,<5",
             "types-PyYAML",
             "types-docker",
