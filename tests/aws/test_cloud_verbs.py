@@ -255,7 +255,7 @@ def test_a_dry_run_and_wrong_answers_make_nothing(account: Account) -> None:
     done = account.sds("cloud", "asg", "create", code=1)
     assert "no terminal" in done.stderr and "-f" in done.stderr
     account.configure(ASG={})
-    assert "AMI is asked for" in account.sds("cloud", "asg", "create", "-f", code=1).stderr
+    assert "AMI has no value" in account.sds("cloud", "asg", "create", "-f", code=1).stderr
     assert not account.groups() and not account.api("ec2").describe_launch_templates()["LaunchTemplates"]
 
 

@@ -122,11 +122,11 @@ def ci(home: Path, *argv: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_job_is_made_renewed_and_removed(home: Path, server: FakeJenkins) -> None:
-    assert "made" in ci(home, "add_job", REPO, "s3").stdout
+def test_a_job_is_created_updated_and_removed(home: Path, server: FakeJenkins) -> None:
+    assert "created" in ci(home, "add_job", REPO, "s3").stdout
     name = "ops_container-builder_owner_thing"
     assert "origin/tags/release-*" in server.jobs[name] and "<to>s3://s3.example/code/</to>" in server.jobs[name]
-    assert "renewed" in ci(home, "add_job", REPO, "s3s").stdout
+    assert "updated" in ci(home, "add_job", REPO, "s3s").stdout
     assert "s3s://" in server.jobs[name]
     assert ci(home, "remove_job", REPO).returncode == 0 and not server.jobs
     done = ci(home, "remove_job", REPO)

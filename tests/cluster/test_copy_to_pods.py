@@ -256,7 +256,7 @@ def test_what_cannot_be_written_is_refused_before_anything_is_sent(pods: Pods, t
         ("pod/open:/srv/f", 4, "--ephemeral"), ("pod/bare:/data/f", 1, "no python3"),
         ("pod/empty:/data/f", 1, "no python3"),
         ("pod/none:/data/f", 1, "pod not found"),
-        ("pod/one:/data", 4, "is a folder"), ("box/nothing:/data/f", 2, "no workload"),
+        ("pod/one:/data", 4, "is a directory"), ("box/nothing:/data/f", 2, "no workload"),
     ):  # fmt: skip
         done = pods.cp(str(tmp_path / "f"), target, ok=False)
         assert done.code == code and words in done.err, (target, done.code, done.err)
