@@ -15,7 +15,7 @@ _REMOTE = re.compile(r"([A-Za-z0-9][\w.-]*)(?:/([\w.-]+))?:(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Remote:
+class PodPath:
     """component is "" for a pod named by itself; path is absolute; into: it ended in a slash."""
 
     component: str
@@ -28,7 +28,7 @@ class Remote:
         return posixpath.join(self.path, name) if self.into else self.path
 
 
-def parse_remote(text: str) -> Remote | None:
+def parse_pod_path(text: str) -> PodPath | None:
     """None for a local path: one without a colon, or that starts with / or a dot. UsageError for a bad one."""
     found = None if text.startswith(("/", ".", "~")) else _REMOTE.fullmatch(text)
     if found is None:
@@ -40,8 +40,8 @@ def parse_remote(text: str) -> Remote | None:
     if name in ("pod", "pods", "po"):
         if not part:
             raise UsageError("which pod?", target=text, next="pod/NAME:PATH")
-        return Remote("", part, clean, path.endswith("/"))
-    return Remote(name, part, clean, path.endswith("/"))
+        return PodPath("", part, clean, path.endswith("/"))
+    return PodPath(name, part, clean, path.endswith("/"))
 
 
 def container_of(pod: Object, wanted: str) -> str:
@@ -56,7 +56,7 @@ def container_of(pod: Object, wanted: str) -> str:
     return name
 
 
-def need_pods(pods: list[Object], remote: Remote, wanted: str) -> list[Object]:
+def need_pods(pods: list[Object], remote: PodPath, wanted: str) -> list[Object]:
     """The ready pods, or the one that was asked for. RefusedError names those that are not ready."""
     name = remote.component + (f"/{remote.part}" if remote.part else "")
     if wanted:

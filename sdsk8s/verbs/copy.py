@@ -13,18 +13,18 @@ from typing import Any
 import click
 
 from sdsk8s.backends.kubernetes.api import Cluster
-from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source, Target, download, upload
+from sdsk8s.backends.kubernetes.copy.transfer import CopySource, Outcome, PodContainer, Settings, download, upload
 from sdsk8s.backends.kubernetes.exec import V4, V5, exec_
 from sdsk8s.console.copy_progress import Meter
 from sdsk8s.errors import ClusterError, RefusedError, SdsError, StepError, UsageError, printable
 from sdsk8s.model import kube, text
-from sdsk8s.model.copy_target import Remote, container_of, need_pods, parse_remote
+from sdsk8s.model.copy_target import PodPath, container_of, need_pods, parse_pod_path
 from sdsk8s.model.copying import MAX_BYTES
 from sdsk8s.model.drift import mark
 from sdsk8s.model.kube import Object
 from sdsk8s.model.logs import belongs, check_workload
 from sdsk8s.model.mounts import Place, check_place, place
-from sdsk8s.model.names import COMPONENT, DRIFT, SUPERVISED
+from sdsk8s.model.names import DRIFT
 from sdsk8s.model.parallel import together
 from sdsk8s.model.supervisord import supervisorctl
 from sdsk8s.verbs.options import Options
@@ -56,7 +56,7 @@ class Request:
 class Upload:
     """One upload to several pods, and what goes with it."""
 
-    source: Source
+    source: CopySource
     path: str
     pods: tuple[Object, ...]
     settings: Settings
@@ -67,7 +67,7 @@ class Upload:
 
 def copy(request: Request, options: Options) -> int:
     """Run `cp`; returns the exit code."""
-    src, dst = parse_remote(request.src), parse_remote(request.dst)
+    src, dst = parse_pod_path(request.src), parse_pod_path(request.dst)
     if (src is None) == (dst is None):
         raise UsageError(
             "expected one of SRC and DST on this machine and the other in pods",
@@ -82,7 +82,7 @@ def copy(request: Request, options: Options) -> int:
     assert remote is not None
     if dst is not None:
         local = Path(request.src).expanduser()
-        source = Source.of(local, settings)
+        source = CopySource.of(local, settings)
         path = dst.put(local.resolve().name)
         pods = find_pods(session, dst, request.pod)
         job = Upload(source, path, tuple(pods), settings, request.container, request.ephemeral, request.restart)
@@ -94,7 +94,7 @@ def copy(request: Request, options: Options) -> int:
     return report(done, options, dry_run=request.dry_run)
 
 
-def find_pods(session: Session, remote: Remote, wanted: str) -> list[Object]:
+def find_pods(session: Session, remote: PodPath, wanted: str) -> list[Object]:
     """The pods that a target means. RefusedError when none is ready; ClusterError when there is no such pod."""
     if not remote.component:
         pod = session.cluster.get("Pod", remote.part)
@@ -105,19 +105,21 @@ def find_pods(session: Session, remote: Remote, wanted: str) -> list[Object]:
     if session.site.where(component.name) != "kubernetes":
         where = session.site.where(component.name)
         raise RefusedError(f"{component.name} does not run in the cluster (where: {where})")
-    pods = session.cluster.list("Pod", f"{COMPONENT}={component.name}")
+    pods = session.cluster.list("Pod", component.selector())
     check_workload(component, remote.part, pods)
-    alive = [p for p in pods if (p.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+    alive = [p for p in pods if not kube.finished(p)]
     return need_pods([p for p in alive if belongs(p, component, remote.part)], remote, wanted)
 
 
 def upload_all(cluster: Cluster, job: Upload) -> dict[str, Outcome | SdsError]:
     """To every pod at once. What is refused for one pod is refused before anything is sent to any."""
-    places = {_name(p): place(p, container_of(p, job.container), job.path) for p in job.pods}
+    places = {kube.name(p): place(p, container_of(p, job.container), job.path) for p in job.pods}
     for pod in job.pods:
-        check_place(places[_name(pod)], f"pod {_name(pod)}: {job.path}", ephemeral=job.ephemeral)
+        check_place(places[kube.name(pod)], f"pod {kube.name(pod)}: {job.path}", ephemeral=job.ephemeral)
     with Meter(len(job.pods)) as meter:
-        return together({_name(p): partial(_upload_one, cluster, job, p, places[_name(p)], meter) for p in job.pods})
+        return together(
+            {kube.name(p): partial(_upload_one, cluster, job, p, places[kube.name(p)], meter) for p in job.pods}
+        )
 
 
 def _upload_one(cluster: Cluster, job: Upload, pod: Object, at: Place, meter: Meter) -> Outcome:
@@ -133,8 +135,7 @@ def _upload_one(cluster: Cluster, job: Upload, pod: Object, at: Place, meter: Me
     begin = partial(_mark, cluster, pod, to.container, job.path, bool(at.mount)) if own else (lambda: None)
     outcome = upload(cluster, to, job.source, job.path, job.settings, meter, allowed, begin)
     wanted = job.restart if job.restart is not None else own
-    supervised = (pod["metadata"].get("labels") or {}).get(SUPERVISED) == "true"
-    if wanted and supervised and outcome.how:
+    if wanted and kube.supervised(pod) and outcome.how:
         meter.note(to.pod, "restarting its programs")
         _restart(cluster, to)
     return outcome
@@ -145,10 +146,10 @@ def _mark(cluster: Cluster, pod: Object, container: str, path: str, lasting: boo
     from sdsk8s.runner.journal import who
 
     value = mark(pod, container, [path], who(), lasting=lasting)
-    cluster.patch("Pod", _name(pod), {"metadata": {"annotations": {DRIFT: value}}})
+    cluster.patch("Pod", kube.name(pod), {"metadata": {"annotations": {DRIFT: value}}})
 
 
-def _restart(cluster: Cluster, to: Target) -> None:
+def _restart(cluster: Cluster, to: PodContainer) -> None:
     done = exec_(cluster, to.pod, to.container, list(supervisorctl("restart", "all")), timeout=_RESTART_SECONDS)
     if done.code:
         raise StepError(
@@ -159,7 +160,7 @@ def _restart(cluster: Cluster, to: Target) -> None:
 
 
 def _download_all(
-    cluster: Cluster, remote: Remote, pods: list[Object], request: Request, settings: Settings
+    cluster: Cluster, remote: PodPath, pods: list[Object], request: Request, settings: Settings
 ) -> dict[str, Outcome | SdsError]:
     """From one pod to DST; from several to DST/POD each."""
     to = Path(request.dst).expanduser()
@@ -168,8 +169,8 @@ def _download_all(
     with Meter(len(pods)) as meter:
         jobs = {}
         for pod in pods:
-            place_ = to if len(pods) == 1 else to / _name(pod)
-            jobs[_name(pod)] = partial(
+            place_ = to if len(pods) == 1 else to / kube.name(pod)
+            jobs[kube.name(pod)] = partial(
                 download, cluster, target_of(pod, request.container), remote.path, place_, settings, meter
             )
         return together(jobs)
@@ -242,12 +243,8 @@ def _lines(o: Outcome) -> list[str]:
     return out + [f"delete  {path}" for path in p.delete]
 
 
-def target_of(pod: Object, container: str) -> Target:
-    return Target(_name(pod), container_of(pod, container), str(pod["metadata"].get("uid", "")))
-
-
-def _name(pod: Object) -> str:
-    return kube.name(pod)
+def target_of(pod: Object, container: str) -> PodContainer:
+    return PodContainer(kube.name(pod), container_of(pod, container), kube.uid(pod))
 
 
 def protocols() -> tuple[str, ...]:

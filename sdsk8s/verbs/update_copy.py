@@ -9,17 +9,16 @@ from pathlib import Path
 
 from sdsk8s.backends.docker.context import source_files
 from sdsk8s.backends.kubernetes.api import Cluster
-from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source
+from sdsk8s.backends.kubernetes.copy.transfer import CopySource, Outcome, Settings
 from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.errors import ClusterError, RefusedError, SdsError, StepError
 from sdsk8s.model import kube
 from sdsk8s.model.component import Component
-from sdsk8s.model.copy_target import Remote
+from sdsk8s.model.copy_target import PodPath
 from sdsk8s.model.copying import Entry, Listing
 from sdsk8s.model.drift import instance
 from sdsk8s.model.image import ImageSpec
 from sdsk8s.model.kube import Object
-from sdsk8s.model.names import SUPERVISED
 from sdsk8s.model.readiness import is_ready
 from sdsk8s.render.develop import CODE
 from sdsk8s.verbs.copy import Upload, find_pods, protocols, report, target_of, upload_all
@@ -56,7 +55,7 @@ def update_copy(names: tuple[str, ...], options: Options) -> int:
 
 
 def _update_one(session: Session, component: Component, options: Options) -> int:
-    pods = find_pods(session, Remote(component.name, "", CODE), "")
+    pods = find_pods(session, PodPath(component.name, "", CODE), "")
     done: dict[str, Outcome | SdsError] = {}
     specs = [s for s in component.images.values() if s.packages]
     for spec in specs:
@@ -70,15 +69,14 @@ def _update_one(session: Session, component: Component, options: Options) -> int
         for pod in mine:
             to_name = kube.name(pod)
             result = found[to_name]
-            supervised = (pod["metadata"].get("labels") or {}).get(SUPERVISED) == "true"
-            if isinstance(result, Outcome) and result.how and not supervised:
+            if isinstance(result, Outcome) and result.how and not kube.supervised(pod):
                 failed = _restart_container(session.cluster, pod)
                 if failed:
                     done[to_name] = failed
     return report(done, options, dry_run=options.dry_run)
 
 
-def tree(source: Path, spec: ImageSpec) -> Source:
+def tree(source: Path, spec: ImageSpec) -> CopySource:
     """The packages of an image as they lie in it: links followed, modes as the build sets them."""
     entries: dict[str, Entry] = {}
     paths: dict[str, str] = {}
@@ -95,7 +93,7 @@ def tree(source: Path, spec: ImageSpec) -> Source:
         entries[name] = Entry(name, "f", mode, st.st_size, st.st_mtime_ns)
         paths[name] = str(path)
     listing = Listing(str(source), "d", entries, {})
-    return Source(lambda: (listing, paths))
+    return CopySource(lambda: (listing, paths))
 
 
 def _links(spec: ImageSpec) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from kubernetes import client
 
 from sdsk8s.backends.kubernetes.access import review
 from sdsk8s.backends.kubernetes.api import Cluster
-from sdsk8s.backends.kubernetes.copy.transfer import Settings, Source, Target, upload
+from sdsk8s.backends.kubernetes.copy.transfer import CopySource, PodContainer, Settings, upload
 from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.backends.kubernetes.failures import ApiError
 from sdsk8s.backends.kubernetes.informer import Informer
@@ -463,12 +463,10 @@ def test_a_copy_tells_an_ended_container_from_one_without_python(
         api.put(PODS, pod)
     failure = {"status": "Failure", "reason": "InternalError", "message": words}
     serve(api, lambda h: h.frame(3, json.dumps(failure).encode()))
-    source = Source.of(tmp_path / "f", Settings())
+    source = CopySource.of(tmp_path / "f", Settings())
     with pytest.raises(StepError, match=what) as err:
-        upload(
-            Cluster(configuration(api.url), "sds"), Target("p", "main", "u"), source, "/data/f", Settings(), Silent(),
-            lambda real: None,
-        )  # fmt: skip
+        cluster, to = Cluster(configuration(api.url), "sds"), PodContainer("p", "main", "u")
+        upload(cluster, to, source, "/data/f", Settings(), Silent(), lambda real: None)
     assert says in err.value.words
 
 

@@ -15,7 +15,7 @@ from fake_apiserver import FakeApiServer, Handler
 from fake_pod import add_pod, read_frame
 from fake_proxy import Proxy
 
-from sdsk8s.backends.kubernetes.copy.transfer import Settings, Source, Target, download, upload
+from sdsk8s.backends.kubernetes.copy.transfer import CopySource, PodContainer, Settings, download, upload
 from sdsk8s.backends.kubernetes.exec import exec_
 from sdsk8s.backends.kubernetes.forward import forward
 from sdsk8s.backends.kubernetes.kubeconfig import connect
@@ -90,9 +90,9 @@ def everything(site: Site, cluster: Any, tmp_path: Path) -> None:
     pod = add_pod(site.api, "box-1", folder)
     assert cluster.get("Pod", "box-1")["metadata"]["uid"] == "uid-box-1"
     assert exec_(cluster, "box-1", "main", ["cat"], b"x" * 300_000).stdout == b"x" * 300_000
-    to = Target("box-1", "main", pod["metadata"]["uid"])
+    to = PodContainer("box-1", "main", pod["metadata"]["uid"])
     (tmp_path / "f").write_bytes(b"y" * 1_000_000)
-    source = Source.of(tmp_path / "f", Settings())
+    source = CopySource.of(tmp_path / "f", Settings())
     upload(cluster, to, source, f"{folder}/f", Settings(), Silent(), lambda real: 1 << 40)
     assert (folder / "f").read_bytes() == b"y" * 1_000_000
     download(cluster, to, f"{folder}/f", tmp_path / "back", Settings(), Silent())

@@ -21,9 +21,9 @@ import pytest
 
 from sdsk8s.backends.kubernetes.copy import agent
 from sdsk8s.backends.kubernetes.copy import agent_client as far
-from sdsk8s.backends.kubernetes.copy.transfer import Outcome, Settings, Source
+from sdsk8s.backends.kubernetes.copy.transfer import CopySource, Outcome, Settings
 from sdsk8s.errors import RefusedError, SdsError, StepError, UsageError
-from sdsk8s.model.copy_target import Remote, parse_remote
+from sdsk8s.model.copy_target import PodPath, parse_pod_path
 from sdsk8s.model.copying import Deletions, Entry, Listing, check_target, chosen, copy_plan, parse_listing
 from sdsk8s.model.drift import drifted, mark
 from sdsk8s.model.mounts import check_place, place
@@ -206,13 +206,13 @@ def test_drift_ends_with_the_container_unless_it_is_on_a_volume() -> None:
 
 
 def test_targets() -> None:
-    assert parse_remote("mozart:/data/x") == Remote("mozart", "", "/data/x")
-    assert parse_remote("mozart/api:/data/") == Remote("mozart", "api", "/data", True)
-    assert parse_remote("pod/a-1:/x/../y") == Remote("", "a-1", "/y")
-    assert parse_remote("./a:b") is None and parse_remote("/a:b") is None and parse_remote("plain") is None
+    assert parse_pod_path("mozart:/data/x") == PodPath("mozart", "", "/data/x")
+    assert parse_pod_path("mozart/api:/data/") == PodPath("mozart", "api", "/data", True)
+    assert parse_pod_path("pod/a-1:/x/../y") == PodPath("", "a-1", "/y")
+    assert parse_pod_path("./a:b") is None and parse_pod_path("/a:b") is None and parse_pod_path("plain") is None
     for bad in ("mozart:data", "pod:/x"):
         with pytest.raises(UsageError):
-            parse_remote(bad)
+            parse_pod_path(bad)
 
 
 class Wire:
@@ -317,7 +317,7 @@ def test_answers_are_json_whatever_names_there_are(tmp_path: Path) -> None:
 def test_a_small_source_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"first")
     (tmp_path / "b").write_bytes(b"other")
-    source = Source.of(tmp_path, Settings())
+    source = CopySource.of(tmp_path, Settings())
     first = source.digests(["a", "b"])
     (tmp_path / "a").write_bytes(b"after")
     files = list(source.listing.entries.values())
@@ -328,13 +328,13 @@ def test_a_small_source_is_read_once(tmp_path: Path) -> None:
 
 def test_a_source_that_changes_under_the_copy_fits_no_digest(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
-    listing = Source.of(tmp_path, Settings()).listing
+    listing = CopySource.of(tmp_path, Settings()).listing
 
     def changed() -> tuple[Listing, dict[str, str]]:
         (tmp_path / "a").write_bytes(b"123")
         return listing, {"a": str(tmp_path / "a")}
 
-    source = Source(changed)
+    source = CopySource(changed)
     assert source.digests(["a"]) == [bytes(32)]  # equals nothing
     sent = source.payload(list(source.listing.entries.values()))
     assert sent is not None and len(sent) == 5 + 32 and hashlib.sha256(sent[:5]).digest() != sent[5:]
@@ -586,7 +586,7 @@ def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: pytest.Captu
     tree.mkdir()
     for name in (b"esc\x1b[2J", b"two\n  delete  all", b"latin\xff", "größe".encode()):
         (tree / os.fsdecode(name)).touch()
-    source = Source.of(tree, Settings()).listing
+    source = CopySource.of(tree, Settings()).listing
     plan = copy_plan(source, listing(kind=""), set(), "", Deletions())
     report({"pod": Outcome("pod", "/data", plan)}, Options(), dry_run=True)
     text = capsys.readouterr().out
@@ -603,7 +603,7 @@ def test_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: pytest.Captu
 def test_a_pipe_as_the_source_is_called_by_its_name(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(RefusedError, match="pipes are not copied"):
-        _ = Source.of(tmp_path / "pipe", Settings()).listing
+        _ = CopySource.of(tmp_path / "pipe", Settings()).listing
 
 
 def read_denied(tree: Path) -> list[str]:
@@ -629,7 +629,7 @@ def test_a_file_that_is_gone_fits_no_digest(tmp_path: Path, size: int) -> None:
 
 def test_a_file_of_ours_that_is_gone_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1")
-    source = Source.of(tmp_path, Settings())
+    source = CopySource.of(tmp_path, Settings())
     entry = source.listing.entries["a"]
     (tmp_path / "a").unlink()
     with pytest.raises(StepError, match="can no longer be read") as err:

@@ -17,6 +17,7 @@ from sdsk8s.backends.kubernetes.failures import ApiError, FieldConflict
 from sdsk8s.backends.kubernetes.kinds import KINDS, Kind, discovered, path, root
 from sdsk8s.backends.kubernetes.ownership import adopted
 from sdsk8s.errors import ClusterError
+from sdsk8s.model import kube
 from sdsk8s.model.names import FIELD_MANAGER, unknown
 
 Object = dict[str, Any]
@@ -264,7 +265,7 @@ class Cluster:
     def _path_of(self, obj: Mapping[str, Any], *, collection: bool = False) -> str:
         kind = self.kind(str(obj["kind"]), str(obj.get("apiVersion", "")))
         namespace = str(obj["metadata"].get("namespace") or self.namespace)
-        return path(kind, namespace, "" if collection else quote(str(obj["metadata"]["name"]), safe=""))
+        return path(kind, namespace, "" if collection else quote(kube.name(obj), safe=""))
 
     def _discover(self, kind: str, api_version: str) -> Kind:
         versions = [api_version] if api_version else self._versions()

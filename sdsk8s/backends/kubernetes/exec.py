@@ -14,6 +14,7 @@ from sdsk8s.backends.kubernetes.api import Cluster
 from sdsk8s.backends.kubernetes.failures import ApiError, status_of
 from sdsk8s.backends.kubernetes.websocket import BLOCK, Cut, WebSocket
 from sdsk8s.errors import ClusterError
+from sdsk8s.model import kube
 
 log = logging.getLogger("sdsk8s.exec")
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
@@ -196,7 +197,7 @@ def _why(cluster: Cluster, pod: str, err: Cut) -> str:
     try:
         found = cluster.get("Pod", pod)
     except ClusterError:
-        found = {"metadata": {}}
-    if found is None or found["metadata"].get("deletionTimestamp"):
+        found = {}
+    if found is None or kube.deleted(found):
         return "the pod was deleted during the command"
     return "the connection to the command was cut" if err.what == "the connection was cut" else err.what

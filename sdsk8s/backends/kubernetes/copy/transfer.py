@@ -19,6 +19,7 @@ from sdsk8s.backends.kubernetes.exec import V4, V5, NotStarted
 from sdsk8s.backends.kubernetes.retry import Backoff
 from sdsk8s.backends.kubernetes.websocket import BLOCK, Cut
 from sdsk8s.errors import ClusterError, StepError
+from sdsk8s.model import kube
 from sdsk8s.model.copying import (
     MAX_BYTES,
     CopyPlan,
@@ -31,6 +32,7 @@ from sdsk8s.model.copying import (
     copy_plan,
     parse_listing,
 )
+from sdsk8s.model.readiness import why_not_ready
 
 _TRIES = 6
 _CACHE = 32 * 1024 * 1024
@@ -57,7 +59,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Target:
+class PodContainer:
     """A container, by the pod's uid: a pod of the same name that comes later is another one."""
 
     pod: str
@@ -79,7 +81,7 @@ class Outcome:
     digests: Mapping[str, str] = field(default_factory=dict)
 
 
-class Source:
+class CopySource:
     """Local files that go to one or many pods: listed, hashed and read once, while agents start in the pods.
 
     What is wrong with them is raised by `listing`, to everybody who asks for it.
@@ -97,13 +99,13 @@ class Source:
         threading.Thread(target=self._begin, daemon=True).start()
 
     @staticmethod
-    def of(path: Path, settings: Settings) -> Source:
+    def of(path: Path, settings: Settings) -> CopySource:
         def find() -> tuple[Listing, Mapping[str, str]]:
             found = parse_listing(agent.listing(str(path)), str(path))
             kept = chosen(found, str(path), skip_links=settings.skip_links, limit=settings.max_bytes)
             return kept, {p: os.path.join(found.real, p) if p else found.real for p in kept.entries}
 
-        return Source(find)
+        return CopySource(find)
 
     def _begin(self) -> None:
         """List, then read and hash small trees: one reading serves comparing and sending."""
@@ -202,7 +204,7 @@ class Source:
 
 
 def upload(
-    cluster: Cluster, to: Target, source: Source, path: str, settings: Settings, progress: Progress,
+    cluster: Cluster, to: PodContainer, source: CopySource, path: str, settings: Settings, progress: Progress,
     allowed: Callable[[str], int], begin: Callable[[], None] = lambda: None,
 ) -> Outcome:  # fmt: skip
     """Copy into one pod. allowed: bytes that may be written to the path that is really written to, or RefusedError.
@@ -235,7 +237,7 @@ def upload(
 
 
 def _push(
-    far: Agent, source: Source, plan: CopyPlan, settings: Settings, to: Listing, pod: str, progress: Progress
+    far: Agent, source: CopySource, plan: CopyPlan, settings: Settings, to: Listing, pod: str, progress: Progress
 ) -> str:
     staged = far.open(settings.token)
     todo = [(e, _offset(staged, e)) for e in plan.files if not staged or staged.get(e.key) != -1]
@@ -260,7 +262,9 @@ def _push(
     return far.commit(plan, laid=laid, put=bool(todo))
 
 
-def download(cluster: Cluster, of: Target, path: str, to: Path, settings: Settings, progress: Progress) -> Outcome:
+def download(
+    cluster: Cluster, of: PodContainer, path: str, to: Path, settings: Settings, progress: Progress
+) -> Outcome:
     """Copy out of one pod. Whatever it sends is checked; it can name no place outside of `to`."""
 
     def once() -> Outcome:
@@ -340,7 +344,7 @@ def _offset(staged: Mapping[str, int], e: Entry) -> int:
     return have if 0 < have <= e.size and e.size > agent.SMALL else 0
 
 
-def _persist(cluster: Cluster, to: Target, once: Callable[[], Outcome], progress: Progress) -> Outcome:
+def _persist(cluster: Cluster, to: PodContainer, once: Callable[[], Outcome], progress: Progress) -> Outcome:
     """Again after a cut connection, from where it broke off; not when the pod was deleted."""
     start, tries, silent, backoff = time.monotonic(), 0, 0, Backoff(first=0.3, longest=5.0)
     while True:
@@ -362,15 +366,14 @@ def _persist(cluster: Cluster, to: Target, once: Callable[[], Outcome], progress
             backoff.pause(float("inf"))
 
 
-def _still_there(cluster: Cluster, to: Target, cut: Cut) -> None:
+def _still_there(cluster: Cluster, to: PodContainer, cut: Cut) -> None:
     try:
         pod = cluster.get("Pod", to.pod)
     except ClusterError:
         return
-    meta, status = (pod.get("metadata") or {}, pod.get("status") or {}) if pod is not None else ({}, {})
-    ended = status.get("phase") in ("Succeeded", "Failed")
-    if pod is None or ended or meta.get("deletionTimestamp") or meta.get("uid") != to.uid:
-        why = ": ".join(str(status[k]) for k in ("reason", "message") if status.get(k)) if ended else ""
+    ended = pod is not None and kube.finished(pod)
+    if pod is None or ended or kube.deleted(pod) or kube.uid(pod) != to.uid:
+        why = ": ".join(why_not_ready(pod)).rstrip(": ") if pod is not None and ended else ""
         raise StepError(
             "the pod was deleted during the copy" if not ended else "the pod ended during the copy",
             target=f"pod {to.pod}", words=why or cut.words, next="sdsk8s status, then run the same copy again",
