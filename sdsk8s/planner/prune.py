@@ -36,6 +36,8 @@ def plan_prune(
                 continue
             if kind != _DATA:
                 left.setdefault(owner, []).append({**obj, "kind": kind})
+                if kube.spec(obj).get("volumeClaimTemplates"):
+                    notes.append(f"the PersistentVolumeClaims of {kind}/{name} are kept: they hold data")
             elif owner not in names:
                 notes.append(f"{kind}/{name} is kept: it holds data. Delete it by hand if you do not need it")
     root: list[Node] = []
