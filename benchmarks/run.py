@@ -45,11 +45,21 @@ def commands() -> list[Row]:
     ours = f"{BIN}/sds stop {COMPONENT} -f; {BIN}/sds start {COMPONENT} -f"
     look = f"{ns} get deploy,sts,pods,svc,cm,jobs,pvc,pdb -l app.kubernetes.io/part-of=sds -o json"
     plan = f"{BIN}/sds stop {COMPONENT} -f --dry-run"
+    asked = f"{ns} exec $pod -- supervisorctl -c /opt/sds/etc/supervisord.conf status || true"
+    by_hand = f"{look} >/dev/null; for pod in $({ns} get pods -l sdsk8s/supervised=true -o name); do {asked}; done"
     version = "kubectl version --client"
     return [
         compare("sds --help", version, shell(f"{BIN}/sds --help"), shell(version), runs=15, wanted=1.2),
         compare("sdsk8s --help", version, shell(f"{BIN}/sdsk8s --help"), shell(version), runs=15, wanted=1.2),
-        compare("plan of a stop", "kubectl get of what it reads", shell(plan), shell(look), runs=7, wanted=None),
+        compare("plan of a stop", "kubectl get of what it reads", shell(plan), shell(look), runs=7, wanted=1.5),
+        compare(
+            "status of all",
+            "kubectl get, supervisorctl in each pod",
+            shell(f"{BIN}/sds status all"),
+            shell(by_hand),
+            runs=5,
+            wanted=0.7,
+        ),
         compare("stop and start", "scale, wait, rollout status", shell(ours), shell(stop_start), runs=3, wanted=None),
     ]
 
