@@ -162,6 +162,8 @@ def _container_trouble(pod: str, what: str, c: Object, again: bool) -> Trouble |
         ended = last or now
         words = exit_words(ended) if ended else str(waiting.get("message") or "")
         return Trouble(target, reason, words, pod, container, previous=True, hopeless=again)
+    if restarts and not _crash_loop(c):
+        restarts = 0
     if restarts >= 2 and (last.get("exitCode") or now.get("exitCode")) and not c.get("ready"):
         # A container that has passed its startup probe may be on its way back; a step before it runs again and again.
         if init or not c.get("started"):
@@ -175,6 +177,33 @@ def _container_trouble(pod: str, what: str, c: Object, again: bool) -> Trouble |
     if init and now.get("exitCode"):
         return Trouble(target, "init step failed", exit_words(now), pod, container, hopeless=again)
     return None
+
+
+_HEALTHY_SECONDS = 600
+"""A container that ran for so long starts with a fresh back-off: the kubelet's own rule."""
+_BACK_OFF_SECONDS = 330
+"""The kubelet's longest pause between two tries, and some slack."""
+
+
+def _crash_loop(c: Object) -> bool:
+    """False when the end before this start cannot belong to a loop: after a long life, or long before this start.
+
+    Restarts add up over a pod's life: nodes that rebooted leave them behind, too.
+    """
+    last, state = kube.last_end(c), kube.state(c)
+    current = state.get("running") or state.get("terminated") or {}
+    began, ended, again = (_time(t) for t in (last.get("startedAt"), last.get("finishedAt"), current.get("startedAt")))
+    if began and ended and (ended - began).total_seconds() > _HEALTHY_SECONDS:
+        return False
+    return not (ended and again and (again - ended).total_seconds() > _BACK_OFF_SECONDS)
+
+
+def _time(text: object) -> datetime | None:
+    """None for what is absent or not a time."""
+    try:
+        return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
 
 
 def failed_containers(pod: Object) -> Iterator[Trouble]:

@@ -151,6 +151,15 @@ def test_gone() -> None:
         (waiting("CrashLoopBackOff", last={"exitCode": 137, "reason": "OOMKilled"}), "CrashLoopBackOff", "OOMKilled"),
         (container({"running": {}}, last={"exitCode": 1}, restartCount=2), "crashes", "exit code 1"),
         (container({"terminated": {"exitCode": 6}}, last={"exitCode": 1}, restartCount=1), "crashed twice", "code 6"),
+        (
+            container(
+                {"running": {"startedAt": "2026-11-29T15:19:00Z"}},
+                last={"exitCode": 1, "startedAt": "2026-11-29T15:18:20Z", "finishedAt": "2026-11-29T15:18:40Z"},
+                restartCount=3,
+            ),
+            "crashes",
+            "exit code 1",
+        ),
         (container({"terminated": {"exitCode": 2}}, init=True), "init step failed", "exit code 2"),
         (waiting("CrashLoopBackOff", init=True, last={"exitCode": 3}), "CrashLoopBackOff", "exit code 3"),
         (unschedulable("0/2 nodes are available: insufficient memory"), "Unschedulable", "insufficient memory"),
@@ -174,6 +183,17 @@ def test_hopeless_pods(status: dict[str, Any], reason: str, words: str) -> None:
         container({"running": {}}, last={"exitCode": 1}, restartCount=5, ready=True, started=True),
         container({"running": {}}, init=True),
         container({"terminated": {"exitCode": 0}}, init=True),
+        # Two reboots of the node lie behind it: it ended long before this start, or lived long before it ended.
+        container(
+            {"running": {"startedAt": "2026-11-29T15:18:20Z"}},
+            last={"exitCode": 143, "startedAt": "2026-11-29T14:55:49Z", "finishedAt": "2026-11-29T14:58:42Z"},
+            restartCount=2,
+        ),
+        container(
+            {"running": {"startedAt": "2026-11-29T15:18:20Z"}},
+            last={"exitCode": 255, "startedAt": "2026-10-01T00:00:00Z", "finishedAt": "2026-11-29T15:18:00Z"},
+            restartCount=7,
+        ),
         {"phase": "Failed", "reason": "Evicted", "message": "the node was low on memory"},
     ],
 )
