@@ -25,7 +25,7 @@ lint: $(STAMP)
 
 check: lint ## lint, types, import rules, unit tests: below a minute
 	@$(BIN)/pytest -q --collect-only tests >/dev/null || $(BIN)/pytest -q --collect-only tests
-	@$(BIN)/pytest -q tests/unit
+	@$(BIN)/pytest -q tests/unit -n 2
 
 quick: $(STAMP) ## every case that needs no lab
 	@$(BIN)/pytest tests -m "not lab" -n $(TEST_WORKERS) --durations=10 $(TEST_ARGS)
