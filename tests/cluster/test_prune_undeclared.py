@@ -74,7 +74,7 @@ def test_what_is_declared_is_not_pruned(tiny: System) -> None:
 
 
 def test_removed_objects_are_stopped_and_deleted_and_data_is_kept(tiny: System) -> None:
-    more(tiny).unlink()
+    more(tiny).unlink(missing_ok=True)
     shown = tiny.sdsk8s("prune", "--dry-run").out
     assert "stop Deployment/second (1 pod)" in shown and "delete CronJob/nightly" in shown
     assert len(tiny.get("deployments")["items"]) == 2, "a dry run changes nothing"
