@@ -34,7 +34,9 @@ def plan_prune(
             owner = kube.component(obj)
             if not owner or kind in _NOT_DECLARED or (kind, name) in declared or (kind == "Job" and owner in names):
                 continue
-            if kind != _DATA:
+            if _takes_its_claims(obj):
+                notes.append(f"{kind}/{name} is kept: Kubernetes would delete its PersistentVolumeClaims with it")
+            elif kind != _DATA:
                 left.setdefault(owner, []).append({**obj, "kind": kind})
                 if kube.spec(obj).get("volumeClaimTemplates"):
                     notes.append(f"the PersistentVolumeClaims of {kind}/{name} are kept: they hold data")
@@ -44,9 +46,14 @@ def plan_prune(
     for owner in sorted(left):
         why = "workload removed" if owner in names else "component removed"
         root.extend(group(owner, _steps(left[owner], f"{why} from this site")))
-    if not root:
+    if not root and not notes:
         notes.append("everything in the namespace is declared")
     return Plan("prune", target, namespace, Group("prune", tuple(root)), tuple(notes))
+
+
+def _takes_its_claims(obj: Object) -> bool:
+    """True for a StatefulSet whose own policy deletes its claims when it is deleted or scaled down."""
+    return "Delete" in (kube.spec(obj).get("persistentVolumeClaimRetentionPolicy") or {}).values()
 
 
 def _steps(objects: Iterable[Object], reason: str) -> list[Node]:

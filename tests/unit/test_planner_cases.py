@@ -20,6 +20,7 @@ from sdsk8s.model.names import APPLIED, COMPONENT, REPLICAS
 from sdsk8s.model.observed import Observed
 from sdsk8s.model.site import Site
 from sdsk8s.planner.kubernetes import Desired
+from sdsk8s.planner.prune import plan_prune
 from sdsk8s.planner.scale import plan_scale
 from sdsk8s.planner.steps import Group, Node, Plan
 from sdsk8s.render.objects import namespace_object, render
@@ -238,3 +239,12 @@ def test_an_autoscaler_that_would_undo_a_number(
     now = dataclasses.replace(now, objects={**now.objects, scaler: {"s": obj}})
     with pytest.raises(RefusedError, match=f"{scaler}/s") if refused else nullcontext():
         plan_scale(cat.components["a"], "", replicas, now, "sds")
+
+
+@pytest.mark.parametrize("policy", ["whenDeleted", "whenScaled"])
+def test_a_set_that_takes_its_claims_along_is_not_pruned(policy: str) -> None:
+    spec = {"replicas": 1, "persistentVolumeClaimRetentionPolicy": {policy: "Delete"}, "volumeClaimTemplates": [{}]}
+    obj = {"kind": "StatefulSet", "metadata": {"name": "q", "labels": {COMPONENT: "old"}}, "spec": spec}
+    plan = plan_prune("x", set(), [], Observed(objects={"StatefulSet": {"q": obj}}), "sds")
+    (note,) = plan.notes
+    assert plan.empty and "would delete its PersistentVolumeClaims" in note
